@@ -1,0 +1,70 @@
+# The only entry: `make help` lists what there is. Each target is a few lines over uv and the local cluster.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/certward
+OWN_UV := $(CACHE)/uv/bin/uv
+UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),$(OWN_UV))
+BIN := .venv/bin
+CLUSTER_CLI := $(BIN)/python tests/cluster/__main__.py
+CLUSTER ?= local
+KIND_NAME := certward
+export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
+
+.PHONY: help setup check test e2e demo bench cluster-up cluster-down clean kind-cluster
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  make %-13s %s\n' "$$t" "$$d"; done
+
+setup: $(UV) ## make .venv with everything the project needs in Python
+	@rm -f .venv/.synced
+	@$(MAKE) .venv/.synced
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --frozen
+	@touch $@
+
+# Where the machine has no uv: one of our own, pinned by hash, in the user's cache.
+$(OWN_UV):
+	@command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.11 or newer (or uv), then run this again' >&2; exit 1; }
+	@echo 'uv is not on PATH: installing it into $(CACHE)/uv'
+	@rm -rf '$(CACHE)/uv'; python3 -m venv '$(CACHE)/uv' || { rm -rf '$(CACHE)/uv'; echo "python3 has no venv: install it (on Debian and Ubuntu: apt install python3-venv), or install uv" >&2; exit 1; }
+	@'$(CACHE)/uv/bin/pip' install --quiet --disable-pip-version-check --require-hashes -r tests/cluster/wheels/uv.txt || { rm -rf '$(CACHE)/uv'; exit 1; }
+
+check: .venv/.synced ## lint, types, import contracts and the fast tests; no cluster
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q -m 'not cluster'
+
+test: .venv/.synced ## the whole test suite, on the local cluster
+	@$(CLUSTER_CLI) fetch
+	@$(BIN)/python -m pytest
+
+e2e: .venv/.synced ## the end-to-end tests; CLUSTER=local, kind or current (the current context)
+	@case '$(CLUSTER)' in local) $(CLUSTER_CLI) fetch;; kind) $(MAKE) kind-cluster;; current) ;; *) echo 'CLUSTER=$(CLUSTER): must be local, kind or current' >&2; exit 2;; esac
+	@$(BIN)/python -m pytest tests/e2e
+
+kind-cluster:
+	@for tool in kind docker kubectl; do command -v $$tool >/dev/null || { echo "$$tool is missing: CLUSTER=kind needs kind, docker and kubectl" >&2; exit 1; }; done
+	@kind get clusters | grep -qx $(KIND_NAME) || kind create cluster --name $(KIND_NAME) --config kind-config.yaml
+	@kubectl config use-context kind-$(KIND_NAME)
+
+demo: .venv/.synced ## set everything up, issue certificates and show them served and probed
+	@$(BIN)/python tests/cluster/demo.py
+
+bench: .venv/.synced ## measure latencies and costs on the local cluster
+	@$(BIN)/python tests/scale/latency.py
+
+cluster-up: .venv/.synced ## the local cluster; OPERATORS=0..5 INGRESS=traefik CLUSTER_OPERATOR_CONFIG_PATCH=FILE
+	@$(CLUSTER_CLI) up
+
+cluster-down: .venv/.synced ## stop the local cluster and forget its data
+	@$(CLUSTER_CLI) down
+
+clean: cluster-down ## cluster-down, and the caches in this folder; .venv and the user's cache stay
+	@rm -rf .cluster .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,201 @@
+"""`python -m certward --config FILE`: read the configuration, start everything, run until told to stop."""
+
+import argparse
+import asyncio
+import ipaddress
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import kopf
+
+from certward import __version__
+from certward.config import load
+from certward.errors import ConfigError, OperatorError
+from certward.handlers import lifecycle, watch
+from certward.kube.client import Client, credentials_of, load_api_client
+from certward.runtime.operator import Operator, Options
+
+log = logging.getLogger("certward")
+
+EXIT_CONFIG, EXIT_LOST, EXIT_FAILED = 2, 3, 1
+_SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+class _JSONFormatter(logging.Formatter):
+    """One JSON object a line, for log collectors."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="certward", description="The Certward operator.")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration file")
+    parser.add_argument(
+        "--check-config",
+        action="store_true",
+        help="only check the configuration file; exit 0 or say what is wrong",
+    )
+    parser.add_argument(
+        "--namespace",
+        default=os.environ.get("POD_NAMESPACE") or _own_namespace(),
+        help="the operator's own namespace (default: $POD_NAMESPACE, the pod's, or certward-system)",
+    )
+    parser.add_argument(
+        "--replica",
+        default=os.environ.get("POD_NAME") or socket.gethostname(),
+        help="stable name of this replica (default: $POD_NAME or the host name)",
+    )
+    parser.add_argument(
+        "--listen-health",
+        default="0.0.0.0:8080",
+        metavar="ADDRESS:PORT",
+        help="where /healthz, /readyz and /metrics are answered (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--answer-peers",
+        default="",
+        metavar="CIDR[,CIDR...]",
+        help="take challenge requests from these networks only (default: from anywhere)",
+    )
+    parser.add_argument("--workers", type=int, default=8, help="objects worked on at a time (default: %(default)s)")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    parser.add_argument("--log-format", default="text", choices=["text", "json"])
+    parser.add_argument("--version", action="version", version=f"certward {__version__}")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the operator; returns the exit status."""
+    arguments = parse_arguments(argv)
+    _set_up_logging(arguments.log_level, arguments.log_format)
+    try:
+        config = load(arguments.config)
+        options = _options(arguments)
+    except (ConfigError, ValueError) as error:
+        sys.stderr.write(f"certward: {arguments.config}: {error}\n")
+        return EXIT_CONFIG
+    if arguments.check_config:
+        sys.stdout.write(f"{arguments.config}: ok\n")
+        return 0
+    try:
+        api = load_api_client(connections=options.workers + 8)
+    except OperatorError as error:
+        sys.stderr.write(f"certward: {error.message}\n")
+        return EXIT_FAILED
+    client = Client(api, user_agent=f"certward/{__version__}")
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    ended = threading.Event()
+    operator = Operator(config, client, options, on_lost=_end_at_once)
+    threading.Thread(target=_start, args=(operator, ended), name="start", daemon=True).start()
+    registry = kopf.OperatorRegistry()
+    lifecycle.register(registry, lambda: credentials_of(api))
+    watch.register(registry, operator.reconciler)
+    # Not in the main thread, where kopf would take the signals for itself.
+    watcher = threading.Thread(target=_watch, args=(registry, stopping, ended), name="watch", daemon=True)
+    watcher.start()
+    while not stopping.wait(0.2) and not ended.is_set():
+        pass
+    is_told = stopping.is_set()
+    stopping.set()
+    watcher.join(timeout=5)
+    operator.stop()
+    return 0 if is_told else EXIT_FAILED
+
+
+def _start(operator: Operator, ended: threading.Event) -> None:
+    try:
+        operator.start()
+    except OSError:
+        log.exception("cannot listen")
+        ended.set()
+
+
+def _watch(registry: kopf.OperatorRegistry, stopping: threading.Event, ended: threading.Event) -> None:
+    """Run kopf until told to stop. Whatever else ends it ends the process, so that a fresh one lists anew."""
+
+    async def run() -> None:
+        stop_flag = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        waiter = threading.Thread(
+            target=lambda: (stopping.wait(), loop.call_soon_threadsafe(stop_flag.set)), name="stopper", daemon=True
+        )
+        waiter.start()
+        await kopf.operator(
+            registry=registry,
+            settings=lifecycle.settings(),
+            clusterwide=True,
+            standalone=True,
+            stop_flag=stop_flag,
+        )
+
+    try:
+        asyncio.run(run())
+    except Exception:
+        log.exception("watching has ended")
+    ended.set()
+
+
+def _end_at_once() -> None:
+    """Another replica holds the lease: nothing may be written any more, so nothing is cleared up either."""
+    logging.shutdown()
+    os._exit(EXIT_LOST)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    host, _, port = arguments.listen_health.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"--listen-health: '{arguments.listen_health}' is not ADDRESS:PORT")
+    return Options(
+        namespace=arguments.namespace,
+        replica=arguments.replica,
+        health_host=host.strip("[]"),
+        health_port=int(port),
+        answer_peers=[ipaddress.ip_network(cidr) for cidr in arguments.answer_peers.split(",") if cidr],
+        workers=arguments.workers,
+    )
+
+
+def _own_namespace() -> str:
+    try:
+        return _SERVICE_ACCOUNT_NAMESPACE.read_text(encoding="utf-8").strip()
+    except OSError:
+        return "certward-system"
+
+
+def _set_up_logging(level: str, style: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    if style == "json":
+        handler.setFormatter(_JSONFormatter())
+    else:
+        formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
+        handler.setFormatter(formatter)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

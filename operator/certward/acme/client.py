@@ -1,0 +1,255 @@
+"""An issuer: a CA's directory and our account there, for many threads at once."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from acme import messages
+
+from certward.acme.account import AccountKey, ExternalAccount
+from certward.acme.problems import ProblemReply, to_error
+from certward.acme.shared import Shared
+from certward.acme.tls import tls_context
+from certward.acme.transport import JSON, Reply, Transport
+from certward.errors import ConfigError, OperatorError, RateLimited, Rejected, Transient
+
+__all__ = ["ExternalAccount", "Issuer", "IssuerSettings"]
+
+_REQUIRED_RESOURCES = ("newNonce", "newAccount", "newOrder")
+
+
+@dataclass(frozen=True)
+class IssuerSettings:
+    """What the configuration says of an issuer.
+
+    Attributes:
+        name: unique in the configuration.
+        directory: URL of the ACME directory.
+        email: contact of the account; may be empty.
+        ca_bundle_pem: roots for the directory's own TLS, in addition to the system's.
+        external_account: where the CA wants one.
+    """
+
+    name: str
+    directory: str
+    email: str = ""
+    ca_bundle_pem: bytes = b""
+    external_account: ExternalAccount | None = None
+
+
+class Issuer:
+    """A CA and our account there. Safe for threads: each has its own connection and nonces.
+
+    Args:
+        settings: from the configuration.
+        account_key_pem: the account's private key; RSA or ECDSA.
+        account_url: where the account is already known.
+        timeout: seconds to connect, and seconds between two pieces of a reply.
+        user_agent: how we introduce ourselves.
+
+    Raises:
+        ConfigError: caBundle or the account key cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: IssuerSettings,
+        account_key_pem: bytes,
+        account_url: str = "",
+        *,
+        timeout: float = 30.0,
+        user_agent: str = "certward",
+    ) -> None:
+        self._settings = settings
+        self._account_url = account_url
+        self._timeout = timeout
+        self._user_agent = user_agent
+        try:
+            self._context = tls_context(settings.ca_bundle_pem)
+        except ValueError as error:
+            raise ConfigError("issuers", f"caBundle of issuer {settings.name}: {error}") from error
+        try:
+            self._key = AccountKey(account_key_pem)
+        except ValueError as error:
+            raise ConfigError("issuers", f"{error}, of issuer {settings.name}") from None
+        self._directory: Mapping[str, Any] = {}
+        self._fetching: Shared[Mapping[str, Any]] = Shared()
+        self._registering: Shared[str] = Shared()
+        self._local = threading.local()
+
+    def __repr__(self) -> str:
+        return f"Issuer({self.name!r}, {self._settings.directory!r})"
+
+    @property
+    def name(self) -> str:
+        """The issuer's name in the configuration."""
+        return self._settings.name
+
+    @property
+    def thumbprint(self) -> str:
+        """The account key's thumbprint (RFC 7638), base64url; the second half of every key authorization."""
+        return self._key.thumbprint
+
+    @property
+    def account_url(self) -> str:
+        """The account's URL, empty as long as it is not known."""
+        return self._account_url
+
+    def ensure_account(self) -> str:
+        """The account's URL; the account is created, or found again by its key, where it is not known yet.
+
+        Raises:
+            Transient, RateLimited, Rejected: as the CA says.
+        """
+        if self._account_url:
+            return self._account_url
+        try:
+            return self._register(known="")
+        except ProblemReply as reply:
+            raise self.error(reply) from reply
+
+    def profiles(self) -> Mapping[str, str]:
+        """The ACME profiles that the CA offers, with their descriptions (draft-ietf-acme-profiles).
+
+        Raises:
+            Transient: the directory cannot be had.
+        """
+        meta = self.directory().get("meta")
+        profiles = meta.get("profiles") if isinstance(meta, dict) else None
+        return profiles if isinstance(profiles, dict) else {}
+
+    def supports_profiles(self) -> bool:
+        """Whether the CA offers profiles at all."""
+        return bool(self.profiles())
+
+    def directory(self) -> Mapping[str, Any]:
+        """The CA's directory (RFC 8555, 7.1.1), fetched once and again after trouble.
+
+        Raises:
+            Transient: it cannot be had, or what is there is no directory.
+        """
+        return self._directory or self._fetching.run(self._fetch_directory)
+
+    def has_resource_url(self, url: str) -> bool:
+        """Whether a URL from elsewhere, such as a status, leads to this CA."""
+        own = (self._settings.directory, str(self.directory()["newOrder"]))
+        return urlsplit(url)[:2] in {urlsplit(known)[:2] for known in own}
+
+    def post(self, url: str, payload: bytes = b"", *, accept: str = JSON) -> Reply:
+        """A request in the account's name; an account that the CA has lost is registered again, once.
+
+        Raises:
+            ProblemReply: the CA refused; see `error`.
+            Transient: it did not answer.
+        """
+        account_url = self.ensure_account()
+        try:
+            return self._post(url, payload, account_url, accept)
+        except ProblemReply as reply:
+            if reply.problem.code != "accountDoesNotExist":
+                raise
+        return self._post(url, payload, self._register(known=account_url), accept)
+
+    def document(self, reply: Reply) -> dict[str, Any]:
+        """The JSON object of a reply.
+
+        Raises:
+            Transient: there is none.
+        """
+        try:
+            return reply.json()
+        except ValueError as error:
+            raise self.not_understood() from error
+
+    def error(self, reply: ProblemReply, hostname: str = "") -> OperatorError:
+        """The operator's error for a refused request."""
+        return to_error(
+            reply.problem,
+            retry_after=reply.retry_after,
+            now=datetime.now(UTC),
+            issuer_name=self.name,
+            hostname=hostname,
+        )
+
+    def not_understood(self) -> Transient:
+        """The error for an answer that is not what RFC 8555 promises."""
+        return Transient("CAUnavailable", f"The CA {self.name} gave an answer that is not ACME; it is tried again.")
+
+    def close(self) -> None:
+        """Close the calling thread's connections; those of other threads close when the threads end."""
+        transport: Transport | None = getattr(self._local, "transport", None)
+        if transport is not None:
+            transport.close()
+
+    def _transport(self) -> Transport:
+        transport: Transport | None = getattr(self._local, "transport", None)
+        if transport is None:
+            transport = self._local.transport = Transport(
+                self.name, self._key, self._context, timeout=self._timeout, user_agent=self._user_agent
+            )
+        return transport
+
+    def _post(self, url: str, payload: bytes, account_url: str, accept: str = JSON) -> Reply:
+        new_nonce_url = str(self.directory()["newNonce"])
+        try:
+            return self._transport().post(
+                url, payload, new_nonce_url=new_nonce_url, account_url=account_url, accept=accept
+            )
+        except (Transient, ProblemReply) as error:
+            # A CA that moved shows as one that is away or as something that is not a CA.
+            if isinstance(error, Transient) or not error.problem.code:
+                self._directory = {}
+            raise
+
+    def _fetch_directory(self) -> Mapping[str, Any]:
+        try:
+            document = self._transport().get(self._settings.directory).json()
+        except ProblemReply as reply:
+            error = self.error(reply)
+            in_trouble = reply.problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            raise (error if in_trouble or isinstance(error, RateLimited) else self._no_directory()) from reply
+        except ValueError as error:
+            raise self._no_directory() from error
+        if not all(isinstance(document.get(name), str) for name in _REQUIRED_RESOURCES):
+            raise self._no_directory()
+        self._directory = document
+        return document
+
+    def _no_directory(self) -> Transient:
+        return Transient(
+            "CAUnavailable",
+            f"What answers for issuer {self.name} is not an ACME directory: check `directory` in the"
+            " operator's configuration.",
+        )
+
+    def _register(self, known: str) -> str:
+        """Register unless another thread has replaced the account URL that is `known` to be of no use."""
+
+        def attempt() -> str:
+            if self._account_url == known:
+                self._account_url = self._new_account()
+            return self._account_url
+
+        return self._registering.run(attempt)
+
+    def _new_account(self) -> str:
+        """Create the account, or find the one with the same key (RFC 8555, 7.3 and 7.3.1)."""
+        directory, external = self.directory(), self._settings.external_account
+        try:
+            binding = self._key.bind(external, directory) if external else None
+        except ValueError as error:
+            raise Rejected("CARejected", f"Issuer {self.name} cannot be used: {error}.") from None
+        registration = messages.NewRegistration.from_data(
+            email=self._settings.email or None,
+            terms_of_service_agreed=True,
+            external_account_binding=binding,
+        )
+        reply = self._post(str(directory["newAccount"]), registration.json_dumps().encode(), account_url="")
+        location = reply.headers.get("Location", "")
+        if not location:
+            raise self.not_understood()
+        return location

@@ -1,0 +1,22 @@
+"""Watch events go into the cache and the queue; nothing is decided here."""
+
+from typing import Any
+
+import kopf
+
+from certward.names import GROUP, VERSION
+from certward.runtime.reconciler import Reconciler
+
+
+def register(registry: kopf.OperatorRegistry, reconciler: Reconciler) -> None:
+    """Watch our three kinds."""
+
+    async def on_event(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002, ANN401 - kopf's names
+        meta = body["metadata"]
+        if type == "DELETED":
+            reconciler.deleted(body["kind"], meta["namespace"], meta["name"], meta["uid"])
+        else:
+            reconciler.changed(dict(body))
+
+    for plural in ("apps", "domains", "tlspolicies"):
+        kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"watch-{plural}")(on_event)

@@ -1,0 +1,211 @@
+"""Snapshots of our three kinds with the look-ups that decisions need. Thread-safe; holds frozen values only."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TypeVar
+
+from certward.model.hostnames import is_wildcard, parent
+from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, key_of
+
+T = TypeVar("T", App, Domain, TLSPolicy)
+I = TypeVar("I")  # noqa: E741 - what an index is keyed by
+
+
+class Cache:
+    """What the API server last said about Apps, Domains and TLSPolicies."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._objects: dict[Key, Resource] = {}
+        self._by_app: dict[Key, set[Key]] = defaultdict(set)
+        self._by_hostname: dict[str, set[Key]] = defaultdict(set)
+        self._by_parent: dict[str, set[Key]] = defaultdict(set)
+        self._by_secret: dict[str, set[Key]] = defaultdict(set)
+        self._by_namespace: dict[tuple[str, str], set[Key]] = defaultdict(set)
+
+    def put(self, resource: Resource) -> set[Key]:
+        """Take in an object, unless what is known is as new.
+
+        Returns:
+            The keys that may have to be looked at again because of it; empty when nothing is new.
+        """
+        key = key_of(resource)
+        with self._lock:
+            known = self._objects.get(key)
+            if (
+                known is not None
+                and known.meta.uid == resource.meta.uid
+                and known.meta.resource_version >= resource.meta.resource_version
+            ):
+                return set()
+            touched = self._related(known) if known is not None else set()
+            if known is not None:
+                self._unlink(known)
+            self._objects[key] = resource
+            self._link(resource)
+            if known is not None and not _means_work(known, resource):
+                return {key}
+            return touched | self._related(resource)
+
+    def drop(self, key: Key, uid: str = "") -> set[Key]:
+        """Forget an object, if it is this one.
+
+        Returns:
+            The keys that may have to be looked at again because of it.
+        """
+        with self._lock:
+            known = self._objects.get(key)
+            if known is None or (uid and known.meta.uid != uid):
+                return set()
+            touched = self._related(known)
+            self._unlink(known)
+            del self._objects[key]
+            return touched
+
+    def replace_all(self, kind: str, resources: Iterable[Resource]) -> set[Key]:
+        """Make the snapshot of a kind equal to a full LIST.
+
+        Watches say nothing of objects that vanish while they are expired, so this is what makes the snapshot true.
+
+        Returns:
+            The keys that may have to be looked at again.
+        """
+        with self._lock:
+            touched: set[Key] = set()
+            listed = {key_of(resource): resource for resource in resources}
+            for key in [key for key in self._objects if key.kind == kind and key not in listed]:
+                touched |= self.drop(key)
+            for resource in listed.values():
+                touched |= self.put(resource)
+            return touched
+
+    def app(self, namespace: str, name: str) -> App | None:
+        """An App."""
+        found = self._objects.get(Key("App", namespace, name))
+        return found if isinstance(found, App) else None
+
+    def domain(self, namespace: str, name: str) -> Domain | None:
+        """A Domain."""
+        found = self._objects.get(Key("Domain", namespace, name))
+        return found if isinstance(found, Domain) else None
+
+    def keys(self, kind: str) -> list[Key]:
+        """The keys of all objects of a kind."""
+        with self._lock:
+            return [key for key in self._objects if key.kind == kind]
+
+    def all(self, kind: type[T], namespace: str = "") -> list[T]:
+        """All objects of a kind, or those of a namespace."""
+        with self._lock:
+            if namespace:
+                found = [self._objects[key] for key in self._by_namespace.get((kind.kind, namespace), ())]
+            else:
+                found = list(self._objects.values())
+        return [resource for resource in found if isinstance(resource, kind)]
+
+    def domains_of(self, namespace: str, app: str) -> list[Domain]:
+        """The Domains that refer to an App, by name."""
+        with self._lock:
+            found = [self._objects[key] for key in self._by_app.get(Key("App", namespace, app), ())]
+        return sorted((d for d in found if isinstance(d, Domain)), key=lambda d: d.meta.name)
+
+    def rivals(self, domain: Domain) -> list[Domain]:
+        """The other Domains that claim the same hostname or, in another namespace, one that conflicts with it."""
+        with self._lock:
+            found = [self._objects[key] for key in self._claimants(domain.hostname)]
+        mine = key_of(domain)
+        return [
+            other
+            for other in found
+            if isinstance(other, Domain)
+            and key_of(other) != mine
+            and not other.meta.is_deleting
+            and (other.hostname == domain.hostname or other.meta.namespace != domain.meta.namespace)
+        ]
+
+    def owner_of(self, domain: Domain) -> Domain:
+        """The oldest of all Domains that claim this one's hostname; itself when it is the oldest."""
+        return min([domain, *self.rivals(domain)], key=lambda d: d.meta.age_order)
+
+    def domain_for(self, hostname: str) -> Domain | None:
+        """The Domain that owns exactly this hostname."""
+        with self._lock:
+            found = [self._objects[key] for key in self._by_hostname.get(hostname, ())]
+        candidates = [d for d in found if isinstance(d, Domain)]
+        if not candidates:
+            return None
+        oldest = min(candidates, key=lambda d: d.meta.age_order)
+        return oldest if self.owner_of(oldest) == oldest else None
+
+    def same_secret_id(self, domain: Domain) -> list[Domain]:
+        """The other Domains whose `<namespace>-<secret>` reads the same as this one's (Traefik's store key)."""
+        mine = key_of(domain)
+        with self._lock:
+            keys = self._by_secret.get(_secret_id(domain), set()) - {mine}
+            found = [self._objects[key] for key in keys]
+        return [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting]
+
+    def _related(self, resource: Resource) -> set[Key]:
+        """The object itself and those whose decisions read it."""
+        namespace, name = resource.meta.namespace, resource.meta.name
+        if isinstance(resource, Domain):
+            related = {key_of(resource), Key("App", namespace, resource.app), Key("Namespace", "", namespace)}
+            related |= self._claimants(resource.hostname)
+            return related | self._by_secret.get(_secret_id(resource), set())
+        if isinstance(resource, App):
+            mine = {key_of(resource), Key("Namespace", "", namespace)}
+            return mine | self._by_app.get(Key("App", namespace, name), set())
+        return {key_of(resource)} | self._by_namespace.get(("App", namespace), set())
+
+    def _claimants(self, hostname: str) -> set[Key]:
+        """Who claims a hostname, or what conflicts with it: `*.d` conflicts with the names directly under d."""
+        related = set(self._by_hostname.get(hostname, ()))
+        if is_wildcard(hostname):
+            return related | self._by_parent.get(parent(hostname), set())
+        return related | self._by_hostname.get(f"*.{parent(hostname)}", set())
+
+    def _link(self, resource: Resource) -> None:
+        key = key_of(resource)
+        self._by_namespace[key.kind, key.namespace].add(key)
+        if isinstance(resource, Domain):
+            self._by_app[Key("App", key.namespace, resource.app)].add(key)
+            self._by_secret[_secret_id(resource)].add(key)
+            self._by_hostname[resource.hostname].add(key)
+            if not is_wildcard(resource.hostname):
+                self._by_parent[parent(resource.hostname)].add(key)
+
+    def _unlink(self, resource: Resource) -> None:
+        key = key_of(resource)
+        _discard(self._by_namespace, (key.kind, key.namespace), key)
+        if isinstance(resource, Domain):
+            _discard(self._by_app, Key("App", key.namespace, resource.app), key)
+            _discard(self._by_secret, _secret_id(resource), key)
+            _discard(self._by_hostname, resource.hostname, key)
+            if not is_wildcard(resource.hostname):
+                _discard(self._by_parent, parent(resource.hostname), key)
+
+
+def _secret_id(domain: Domain) -> str:
+    return f"{domain.meta.namespace}-{domain.secret_name}"
+
+
+def _means_work(known: Resource, new: Resource) -> bool:
+    """Whether others have to be looked at: what they read of this object has changed (status alone is not read)."""
+    if isinstance(known, Domain) and isinstance(new, Domain):
+        # The App sums up its Domains.
+        return known.meta.generation != new.meta.generation or _summary(known) != _summary(new)
+    return known.meta.generation != new.meta.generation or known.meta.annotations != new.meta.annotations
+
+
+def _summary(domain: Domain) -> tuple[object, ...]:
+    conditions = domain.status.get("conditions") or ()
+    return (domain.status.get("state"), *((c.get("type"), c.get("status")) for c in conditions))
+
+
+def _discard(index: dict[I, set[Key]], at: I, key: Key) -> None:
+    keys = index.get(at)
+    if keys is not None:
+        keys.discard(key)
+        if not keys:
+            del index[at]

@@ -1,0 +1,107 @@
+"""Making the cluster hold what was rendered: written only where it differs, never over somebody else's object."""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from certward.errors import Blocked
+from certward.kube.client import Client
+from certward.names import LABEL_MANAGED_BY, MANAGED_BY
+
+#: How long an object that was seen to be right is taken to be so within a burst of passes over the same key.
+_TRUST_SECONDS = 3.0
+
+
+def is_managed(live: Mapping[str, Any]) -> bool:
+    """Whether an object carries Certward's label."""
+    return (live["metadata"].get("labels") or {}).get(LABEL_MANAGED_BY) == MANAGED_BY
+
+
+def holds(live: object, wanted: object) -> bool:
+    """Whether everything in `wanted` is so in `live`; what the API server or others added does not count."""
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(holds(live.get(name), value) for name, value in wanted.items())
+    if isinstance(wanted, list):
+        return (
+            isinstance(live, list)
+            and len(live) == len(wanted)
+            and all(holds(one, other) for one, other in zip(live, wanted, strict=True))
+        )
+    return live == wanted
+
+
+class Ensurer:
+    """Applies manifests that differ from what is there. For many threads."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, str, str], tuple[Mapping[str, Any] | None, float]] = {}
+
+    def present(self, manifests: Iterable[Mapping[str, Any]]) -> bool:
+        """Make each of these be as rendered.
+
+        Returns:
+            Whether anything was written.
+
+        Raises:
+            Blocked: an object of that name is not Certward's; it is left alone.
+            Transient, Rejected: the API server could not or would not.
+        """
+        wrote = False
+        for manifest in manifests:
+            ref = _ref(manifest)
+            if self._is_fresh(ref, manifest):
+                continue
+            live = self._client.get(*ref)
+            if live is not None and not is_managed(live):
+                raise Blocked(
+                    "ObjectInTheWay",
+                    f"{ref[0]} {ref[2]} in namespace {ref[1]} is not Certward's and is left untouched; rename or "
+                    "delete it.",
+                )
+            if live is None or not holds(live, manifest):
+                self._client.apply(manifest)
+                wrote = True
+            self._remember(ref, manifest)
+        return wrote
+
+    def absent(self, refs: Iterable[tuple[str, str, str]]) -> bool:
+        """Make each of these not be there, unless it is not Certward's.
+
+        Returns:
+            Whether anything was deleted.
+        """
+        wrote = False
+        for ref in refs:
+            if self._is_fresh(ref, None):
+                continue
+            live = self._client.get(*ref)
+            if live is not None and is_managed(live):
+                self._client.delete(*ref, uid=live["metadata"]["uid"])
+                wrote = True
+            self._remember(ref, None)
+        return wrote
+
+    def forget(self, kind: str, namespace: str, name: str) -> None:
+        """Look at an object anew next time."""
+        with self._lock:
+            self._seen.pop((kind, namespace, name), None)
+
+    def _is_fresh(self, ref: tuple[str, str, str], manifest: Mapping[str, Any] | None) -> bool:
+        with self._lock:
+            seen = self._seen.get(ref)
+        return seen is not None and seen[0] == manifest and time.monotonic() - seen[1] < _TRUST_SECONDS
+
+    def _remember(self, ref: tuple[str, str, str], manifest: Mapping[str, Any] | None) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if len(self._seen) > 4096:  # noqa: PLR2004 - bounds the memory of a burst
+                self._seen = {r: s for r, s in self._seen.items() if now - s[1] < _TRUST_SECONDS}
+            self._seen[ref] = (manifest, now)
+
+
+def _ref(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+    meta = manifest["metadata"]
+    return (manifest["kind"], meta.get("namespace", ""), meta["name"])

@@ -1,0 +1,95 @@
+"""Private keys and signing requests.
+
+Only `cryptography` is used. No error carries the key or what a parser said of it.
+"""
+
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+#: The key types that a certificate may be asked for with.
+KEY_TYPES = ("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-3072", "RSA-4096")
+
+_CURVES: dict[str, type[ec.EllipticCurve]] = {"ECDSA-P256": ec.SECP256R1, "ECDSA-P384": ec.SECP384R1}
+_CURVE_NAMES = {"secp256r1": "P256", "secp384r1": "P384", "secp521r1": "P521"}
+
+
+class CertificateProblem(ValueError):
+    """A certificate or key cannot be used; the text is one sentence for the owner of the domain."""
+
+
+def generate_key(key_type: str) -> bytes:
+    """A new private key as unencrypted PKCS #8 PEM.
+
+    Raises:
+        ValueError: `key_type` is none of KEY_TYPES.
+    """
+    if key_type not in KEY_TYPES:
+        raise ValueError(f"unknown key type {key_type!r}: use one of {', '.join(KEY_TYPES)}")
+    key: PrivateKeyTypes
+    if key_type in _CURVES:
+        key = ec.generate_private_key(_CURVES[key_type]())
+    else:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=int(key_type.removeprefix("RSA-")))
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def csr_der(key_pem: bytes, hostnames: Sequence[str]) -> bytes:
+    """A certificate signing request in DER with the names in its SAN extension and an empty subject.
+
+    The subject stays empty because a common name holds at most 64 characters and CAs ignore it.
+
+    Raises:
+        CertificateProblem: the key cannot be read or cannot sign.
+    """
+    key = load_private_key(key_pem)
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise CertificateProblem("The private key is neither RSA nor ECDSA.")
+    names = x509.SubjectAlternativeName([x509.DNSName(hostname) for hostname in hostnames])
+    builder = x509.CertificateSigningRequestBuilder(x509.Name([])).add_extension(names, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def key_type_of(key_pem: bytes) -> str:
+    """The type of a private key, such as "ECDSA-P256".
+
+    Raises:
+        CertificateProblem: the key cannot be read.
+    """
+    return public_key_type(load_private_key(key_pem).public_key())
+
+
+def load_private_key(key_pem: bytes) -> PrivateKeyTypes:
+    """The parsed key of an unencrypted PEM file.
+
+    Raises:
+        CertificateProblem: there is none, it is encrypted, or it cannot be read.
+    """
+    if not key_pem.strip():
+        raise CertificateProblem("There is no private key.")
+    try:
+        return serialization.load_pem_private_key(key_pem, password=None)
+    except TypeError:
+        raise CertificateProblem("The private key is encrypted; store it without a passphrase.") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise CertificateProblem("The private key cannot be read; it has to be an unencrypted PEM key.") from None
+
+
+def public_key_type(public_key: PublicKeyTypes) -> str:
+    """The type of a public key: "RSA-2048", "ECDSA-P256", or the algorithm's name for others."""
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return f"RSA-{public_key.key_size}"
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        return f"ECDSA-{_CURVE_NAMES.get(public_key.curve.name, public_key.curve.name)}"
+    return type(public_key).__name__.removesuffix("PublicKey")
+
+
+def spki(public_key: PublicKeyTypes) -> bytes:
+    """The DER form of a public key (SubjectPublicKeyInfo, RFC 5280, 4.1.2.7)."""
+    return public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

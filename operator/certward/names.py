@@ -1,0 +1,24 @@
+"""Names that the whole operator shares: the API group, labels, annotations, field manager."""
+
+GROUP = "certward.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+#: The field manager of every server-side apply.
+FIELD_MANAGER = "certward"
+
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY = "certward"
+LABEL_DOMAIN = f"{GROUP}/domain"
+LABEL_APP = f"{GROUP}/app"
+
+ANNOTATION_DEFAULT_REVISION = f"{GROUP}/tls-default-revision"
+ANNOTATION_REFRESH = f"{GROUP}/refresh"
+ANNOTATION_REVOKE = f"{GROUP}/revoke"
+
+#: The path below which HTTP-01 is answered (RFC 8555, 8.3).
+CHALLENGE_PATH = "/.well-known/acme-challenge/"
+#: The Service in each namespace that leads to the operator's answerer.
+CHALLENGE_SERVICE = "certward-challenge"
+#: The ConfigMap in the operator's namespace that records which revision was the default since when.
+DEFAULTS_CONFIGMAP = "certward-defaults"

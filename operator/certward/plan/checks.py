@@ -1,0 +1,101 @@
+"""The ordered chain of checks on the certificate that a Domain has: each says why a new one is wanted, or nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from certward.model.pki import CertificateFacts
+from certward.plan.schedule import renewal_time
+
+
+@dataclass(frozen=True, slots=True)
+class SecretState:
+    """What is known of `<domain>-tls`. Holds no key.
+
+    Attributes:
+        exists: there is a Secret of that name.
+        is_managed: it carries Certward's labels for this Domain.
+        facts: its leaf, when key and certificate belong together and can be served; None otherwise.
+        problem: why not, as a sentence; empty when facts is set.
+        issuer: the configured issuer that it came from; empty when unknown (restored without annotations).
+        is_trusted: the chain ends in a root that the operator trusts.
+        resource_version: changes whenever the Secret does.
+    """
+
+    exists: bool = False
+    is_managed: bool = False
+    facts: CertificateFacts | None = None
+    problem: str = ""
+    issuer: str = ""
+    is_trusted: bool = False
+    resource_version: str = ""
+
+
+class Wanted(NamedTuple):
+    """Why a new certificate is wanted, for the log; and whether the one at hand may go on being served."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateInput:
+    """What the checks look at."""
+
+    hostname: str
+    secret: SecretState
+    key_type: str
+    is_key_type_asked_for: bool
+    fits_profile: bool
+    issuers: tuple[str, ...]
+    now: datetime
+
+
+Check = Callable[[CertificateInput], Wanted | None]
+
+
+def _missing(given: CertificateInput) -> Wanted | None:
+    return None if given.secret.exists else Wanted("Missing", "there is no certificate yet")
+
+
+def _unusable(given: CertificateInput) -> Wanted | None:
+    return None if given.secret.facts else Wanted("Unusable", given.secret.problem)
+
+
+def _renewal_due(given: CertificateInput) -> Wanted | None:
+    facts = given.secret.facts
+    if facts and given.now >= renewal_time(facts.not_before, facts.not_after):
+        return Wanted("RenewalDue", "the certificate is due for renewal")
+    return None
+
+
+def _key_type_changed(given: CertificateInput) -> Wanted | None:
+    facts = given.secret.facts
+    if facts and facts.key_type != given.key_type and (given.is_key_type_asked_for or not given.fits_profile):
+        return Wanted("KeyTypeChanged", f"the key is {facts.key_type} and {given.key_type} is wanted")
+    return None
+
+
+def _issuer_changed(given: CertificateInput) -> Wanted | None:
+    issuer = given.secret.issuer
+    if given.secret.facts and issuer and issuer not in given.issuers:
+        return Wanted("IssuerChanged", f"the certificate is from {issuer}, which is no longer asked for")
+    return None
+
+
+CHAIN: tuple[Check, ...] = (
+    _missing,  # Make sure that there is one,
+    _unusable,  # that it can be served for this name now,
+    _key_type_changed,  # with the key that was asked for or that the TLS profile needs,
+    _issuer_changed,  # from an issuer that is still meant,
+    _renewal_due,  # and that it stays valid long enough.
+)
+
+
+def why_issue(given: CertificateInput) -> Wanted | None:
+    """The first reason for a new certificate, or None when the one at hand is right."""
+    for check in CHAIN:
+        if wanted := check(given):
+            return wanted
+    return None

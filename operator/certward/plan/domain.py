@@ -1,0 +1,239 @@
+"""The heart: what to do for a Domain now, decided from what is observed. Total, pure and idempotent."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from certward.errors import RateLimited, Rejected
+from certward.model import profiles
+from certward.model.pki import CertificateFacts
+from certward.model.resources import App, parse_time
+from certward.names import ANNOTATION_REFRESH
+from certward.plan import gates, schedule, status
+from certward.plan.checks import CertificateInput, Wanted, why_issue
+from certward.plan.gates import Verdict
+from certward.plan.observed import Observed, Plan, Routes, Step
+
+#: How long a host may take to show a new certificate before that counts as not served.
+PROOF_PATIENCE = timedelta(seconds=30)
+PROOF_RETRY = timedelta(milliseconds=250)
+PROOF_RETRY_SLOW = timedelta(seconds=10)
+#: How soon another look is taken at something that no watch tells about (a missing Service).
+BLOCKED_RECHECK = timedelta(seconds=10)
+FAR = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempts:
+    """Where the retries stand: `held` says what holds the next attempt back until `until`."""
+
+    failures: int = 0
+    until: datetime | None = None
+    held: Verdict | None = None
+
+
+def decide(observed: Observed, now: datetime) -> Plan:
+    """What to do for this Domain now.
+
+    Args:
+        observed: everything that the decision depends on.
+        now: aware UTC datetime.
+
+    Returns:
+        The routes that the host should have, the next step, and the whole status as it should read after it.
+    """
+    if verdict := gates.closed(observed):
+        return Plan(
+            routes=None,
+            step=Step.NONE,
+            status=status.build(observed, verdict, now=now, is_served=False),
+            again_after=BLOCKED_RECHECK if observed.missing_service else FAR,
+            why=verdict.reason,
+        )
+    app = observed.app
+    if app is None:  # pragma: no cover - gates.closed has said so; this tells the type checker
+        raise AssertionError("an open gate has an App")
+    return _decide_open(observed, app, now)
+
+
+def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
+    facts = observed.secret.facts if observed.secret.is_managed else None
+    fits = facts is not None and profiles.fits(observed.profile, facts.key_type)
+    key_type = app.key_type or profiles.default_key_type(observed.profile)
+    obstacle = gates.cannot_issue(observed) if app.is_automatic else None
+    wanted = _wanted(observed, app, key_type, fits=fits, now=now) if app.is_automatic and not obstacle else None
+    proven = facts is not None and is_proven(observed, facts)
+
+    routes = Routes(
+        challenge=app.is_automatic and obstacle is None,
+        secret_name=observed.domain.secret_name if facts else "",
+        redirect=app.https_redirect
+        and facts is not None
+        and (proven or bool(observed.domain.status.get("certificate"))),
+        profile=observed.profile if fits else None,
+    )
+    attempts = _attempts(observed, now)
+    step, again, order_open, why = _next_step(observed, facts, wanted, attempts, key_type, now)
+    verdict = _verdict(observed, app, facts, obstacle, wanted, attempts)
+    issuer = observed.order_issuer if order_open else next(iter(observed.issuers), "")
+    return Plan(
+        routes=routes,
+        step=step,
+        issuer=issuer,
+        key_type=key_type,
+        drop_next_key=bool(observed.next_key_type) and not order_open and step is not Step.PLACE,
+        status=status.build(
+            observed,
+            verdict,
+            now=now,
+            is_served=proven,
+            has_order=order_open,
+            handled_refresh=order_open or step is Step.PLACE,
+            failures=attempts.failures if wanted else 0,
+            next_attempt=attempts.until if wanted else None,
+        ),
+        again_after=again,
+        why=why,
+    )
+
+
+def _wanted(observed: Observed, app: App, key_type: str, *, fits: bool, now: datetime) -> Wanted | None:
+    wanted = why_issue(
+        CertificateInput(
+            hostname=observed.domain.hostname,
+            secret=observed.secret,
+            key_type=key_type,
+            is_key_type_asked_for=app.key_type is not None,
+            fits_profile=fits,
+            issuers=observed.issuers,
+            now=now,
+        )
+    )
+    if wanted:
+        return wanted
+    asked = observed.domain.meta.annotations.get(ANNOTATION_REFRESH, "")
+    handled = (observed.domain.status.get("handled") or {}).get("refresh", "")
+    return Wanted("Refresh", "a refresh was asked for") if asked and asked != handled else None
+
+
+def is_proven(observed: Observed, facts: CertificateFacts) -> bool:
+    """Whether a handshake has shown the certificate at hand: in this process, or as the status remembers."""
+    if observed.proof is not None:
+        return not observed.proof.problem and observed.proof.fingerprint == facts.fingerprint_sha256
+    return status.remembers_served(observed.domain, facts.fingerprint_sha256)
+
+
+def _attempts(observed: Observed, now: datetime) -> _Attempts:
+    """Where the retries stand, from the failure just now or from what the status remembers."""
+    before = observed.domain.status.get("attempts") or {}
+    failures = int(before.get("failures") or 0)
+    reason = observed.domain.status.get("reason") or ""
+    failure = observed.failure
+    if failure is not None:
+        count = failures + 1 if failure.reason == reason and not observed.is_edited else 1
+        if isinstance(failure, Rejected):
+            state = "Failed"
+        else:
+            state = "Waiting" if isinstance(failure, RateLimited) else "Failing"
+        until = schedule.retry_at(failure, count, now)
+        return _Attempts(count, until, Verdict(state, failure.reason, failure.message))
+    if not failures or observed.is_edited:
+        return _Attempts()
+    message = observed.domain.status.get("message") or ""
+    until = parse_time(before["nextAttempt"]) if before.get("nextAttempt") else None
+    if until is None:
+        return _Attempts(failures, None, Verdict("Failed", reason, message))
+    state = "Waiting" if reason == "RateLimited" else "Failing"
+    return _Attempts(failures, until, Verdict(state, reason, message))
+
+
+def _next_step(
+    observed: Observed,
+    facts: CertificateFacts | None,
+    wanted: Wanted | None,
+    attempts: _Attempts,
+    key_type: str,
+    now: datetime,
+) -> tuple[Step, timedelta, bool, str]:
+    """-> (step, when to look again, whether an order stays open, one line for the log)."""
+    looks = [FAR]
+    if facts:
+        due = proof_due(observed, facts, now)
+        if due <= timedelta():
+            return Step.PROVE, timedelta(), _order_stays_open(observed, wanted, key_type), "handshake is due"
+        looks.append(due)
+        if observed.app and observed.app.is_automatic:
+            looks.append(schedule.renewal_time(facts.not_before, facts.not_after) - now)
+    is_open = _order_stays_open(observed, wanted, key_type)
+    if wanted is None:
+        return Step.NONE, _soonest(looks), False, "nothing to do"
+    if attempts.held and (attempts.until is None or attempts.until > now):
+        if attempts.until is not None:
+            looks.append(attempts.until - now)
+        return Step.NONE, _soonest(looks), is_open, attempts.held.reason
+    if is_open:
+        if observed.wait > timedelta():
+            return Step.NONE, _soonest([*looks, observed.wait]), True, "the CA works on the order"
+        return Step.ADVANCE, timedelta(), True, wanted.message
+    if not observed.is_preflighted:
+        return Step.PREFLIGHT, _soonest(looks), False, wanted.message
+    return Step.PLACE, _soonest(looks), False, wanted.message
+
+
+def _order_stays_open(observed: Observed, wanted: Wanted | None, key_type: str) -> bool:
+    """An order goes on only while it can still give what is wanted: same issuer, its key at hand and right."""
+    if not observed.order_url or observed.app is None or not observed.app.is_automatic:
+        return False
+    facts = observed.secret.facts
+    if facts and observed.next_spki and facts.spki_sha256 == observed.next_spki:
+        return False  # its certificate is stored already; only the clearing up is left
+    return wanted is not None and observed.order_issuer in observed.issuers and observed.next_key_type == key_type
+
+
+def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> timedelta:
+    """How long until the next handshake; zero or less: now."""
+    proof = observed.proof
+    if proof is None:
+        return timedelta()
+    if proof.profile and proof.profile != f"{observed.profile.revision}/{observed.profile.name}":
+        return timedelta()  # scanned for another profile than the one in force now
+    if not proof.problem and proof.fingerprint == facts.fingerprint_sha256:
+        is_settled = proof.policy_reason != "NotServed"
+        return proof.at + (observed.probe_interval if is_settled else PROOF_RETRY_SLOW) - now
+    if proof.fingerprint != facts.fingerprint_sha256 and not proof.problem:
+        return timedelta()  # shown was another certificate, and since then this one has come
+    waited = now - (proof.since or proof.at)
+    pause = PROOF_RETRY if waited < PROOF_PATIENCE else min(PROOF_RETRY_SLOW, observed.probe_interval)
+    return proof.at + pause - now
+
+
+def _verdict(
+    observed: Observed,
+    app: App,
+    facts: CertificateFacts | None,
+    obstacle: Verdict | None,
+    wanted: Wanted | None,
+    attempts: _Attempts,
+) -> Verdict:
+    if not app.is_automatic:
+        if facts:
+            return Verdict(
+                "CertIssued",
+                "AutomaticDisabled",
+                "Automatic certificates are off for this App; the last certificate is served until it expires "
+                "(status.certificate.notAfter) and is not renewed.",
+            )
+        return Verdict(
+            "Waiting",
+            "AutomaticDisabled",
+            f"Automatic certificates are off; set spec.certificates.automatic: true on App {app.meta.name}.",
+        )
+    trouble = obstacle or (attempts.held if wanted else None)
+    if facts:
+        return Verdict("CertIssued", *trouble[1:]) if trouble else Verdict("CertIssued")
+    if trouble:
+        return trouble
+    return Verdict("DNSVerified" if observed.is_preflighted or observed.order_url else "InProgress")
+
+
+def _soonest(looks: list[timedelta]) -> timedelta:
+    return max(min(looks), timedelta())

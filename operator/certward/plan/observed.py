@@ -1,0 +1,143 @@
+"""What is known when a decision about a Domain is made, and what a decision looks like."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from certward.errors import OperatorError
+from certward.model.profiles import Profile
+from certward.model.resources import App, Domain
+from certward.plan.checks import SecretState
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the last handshake with the ingress showed.
+
+    Attributes:
+        at: when.
+        fingerprint: lower hex SHA-256 of the leaf that was served; empty when there was no handshake.
+        problem: why this is not the declared certificate, as a sentence; empty when it is.
+        versions: protocol versions that the host accepts, lowest first; empty when not scanned.
+        policy_problem: how what is accepted differs from the profile, as a sentence; empty when it does not.
+        policy_reason: Enforced, EnforcedNarrower, NotServed, NotEnforceable, or empty when not scanned.
+        profile: the "revision/name" that the scan was held against.
+        since: when a handshake first failed to show the certificate that is declared now; None when it shows.
+    """
+
+    at: datetime
+    fingerprint: str = ""
+    problem: str = ""
+    versions: tuple[str, ...] = ()
+    policy_problem: str = ""
+    policy_reason: str = ""
+    profile: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that a decision about one Domain depends on.
+
+    Attributes:
+        domain: the object.
+        app: its App, or None.
+        owner: "namespace/name" of the Domain that owns the hostname when it is not this one; else empty.
+        refusal: (reason, message) when the configuration does not let this namespace claim the hostname.
+        collides_with: "namespace/name" of the older Domain whose Secret the ingress cannot tell from this one's.
+        missing_service: name of a Service of the App that does not exist; else empty.
+        secret: the certificate at hand.
+        next_key_type: key type of the stored key of an open order; empty when there is none.
+        next_spki: hash of that key's public half; equal to the certificate's once the order has been stored.
+        profile: the TLS profile in force for the App.
+        issuers: names of the issuers that may be used, in order; empty when none fits.
+        unknown_issuer: the issuer that the App names and the configuration lacks; else empty.
+        order_url: the open order, from status or from this process; empty when none.
+        order_issuer: the issuer of that order.
+        order_created_at: when it was placed, RFC 3339.
+        is_preflighted: the challenge path has been seen to work at the ingress since the last failure.
+        proof: what the last handshake of this process showed; None after a restart.
+        failure: what the step before ended with; None when it went well or there was none.
+        is_edited: spec, App, Secret, refresh annotation or configuration changed since the last failure.
+        wait: how long the CA asked to wait before the open order is looked at again.
+        probe_interval: how often a converged host is checked by handshake.
+        dns_target: what the hostname should point at; empty when the configuration does not say.
+    """
+
+    domain: Domain
+    app: App | None
+    profile: Profile
+    secret: SecretState = field(default_factory=SecretState)
+    owner: str = ""
+    refusal: tuple[str, str] | None = None
+    collides_with: str = ""
+    missing_service: str = ""
+    next_key_type: str = ""
+    next_spki: str = ""
+    issuers: tuple[str, ...] = ()
+    unknown_issuer: str = ""
+    order_url: str = ""
+    order_issuer: str = ""
+    order_created_at: str = ""
+    is_preflighted: bool = False
+    proof: Proof | None = None
+    failure: OperatorError | None = None
+    is_edited: bool = False
+    wait: timedelta = timedelta()
+    probe_interval: timedelta = timedelta(minutes=10)
+    dns_target: str = ""
+
+
+class Step(Enum):
+    """The one thing to do next that takes talking to somebody other than the API server."""
+
+    NONE = "none"
+    PREFLIGHT = "preflight"
+    PLACE = "place an order"
+    ADVANCE = "advance the order"
+    PROVE = "prove by handshake"
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """What the ingress is to do for one hostname.
+
+    Attributes:
+        challenge: route the HTTP-01 path to the operator.
+        secret_name: serve HTTPS with this Secret; empty: no HTTPS.
+        redirect: answer plain HTTP with a redirect.
+        profile: the TLS settings, when secret_name is set; None: whatever is rendered stays as it is, because
+            the certificate at hand cannot be served with the profile in force.
+    """
+
+    challenge: bool
+    secret_name: str
+    redirect: bool
+    profile: Profile | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done for a Domain now.
+
+    Attributes:
+        routes: what the ingress is to do; None: nothing for this hostname.
+        step: what to do after that.
+        issuer: for PLACE and ADVANCE, the issuer to use.
+        key_type: for PLACE, the key to make.
+        drop_next_key: the stored key of an order is no longer needed.
+        status: the whole status as it should be.
+        again_after: when to look again if nothing happens before.
+        why: one line for the log.
+    """
+
+    routes: Routes | None
+    step: Step
+    status: Mapping[str, Any]
+    again_after: timedelta
+    issuer: str = ""
+    key_type: str = ""
+    drop_next_key: bool = False
+    why: str = ""

@@ -1,0 +1,188 @@
+"""The status of a Domain, whole, from what was observed and decided. A converged object renders to what it has."""
+
+import ipaddress
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from certward.model.conditions import Condition, is_true, no, render, unknown, yes
+from certward.model.resources import Domain, format_time
+from certward.names import ANNOTATION_REFRESH
+from certward.plan import schedule
+from certward.plan.gates import Verdict
+from certward.plan.observed import Observed
+
+
+def remembers_served(domain: Domain, fingerprint: str) -> bool:
+    """Whether the status says that a handshake has shown this leaf."""
+    served = domain.status.get("served") or {}
+    return served.get("fingerprintSHA256") == fingerprint and is_true(domain.status.get("conditions") or (), "Served")
+
+
+def build(
+    observed: Observed,
+    verdict: Verdict,
+    *,
+    now: datetime,
+    is_served: bool,
+    has_order: bool = False,
+    handled_refresh: bool = False,
+    failures: int = 0,
+    next_attempt: datetime | None = None,
+) -> dict[str, Any]:
+    """The whole status.
+
+    Args:
+        observed: what was seen.
+        verdict: state, reason and message.
+        now: aware UTC datetime; shows only where something changes.
+        is_served: a handshake showed the certificate at hand.
+        has_order: an order is open.
+        handled_refresh: the refresh annotation counts as handled from now on.
+        failures: consecutive failures for the same reason.
+        next_attempt: when the next attempt is made; None when there is none.
+
+    Returns:
+        What `status` should be, ready for a server-side apply.
+    """
+    before = observed.domain.status
+    unchanged = before.get("state") == verdict.state and (before.get("reason") or "") == verdict.reason
+    built: dict[str, Any] = {
+        "observedGeneration": observed.domain.meta.generation,
+        "state": verdict.state,
+        "reason": verdict.reason,
+        "message": verdict.message,
+        "lastUpdated": before["lastUpdated"] if unchanged and "lastUpdated" in before else format_time(now),
+        "attempts": {"failures": failures},
+        "conditions": render(
+            _conditions(observed, verdict, is_served=is_served),
+            before.get("conditions") or (),
+            generation=observed.domain.meta.generation,
+            now=now,
+        ),
+    }
+    if next_attempt:
+        built["attempts"]["nextAttempt"] = format_time(next_attempt)
+    if observed.dns_target:
+        built["dns"] = {
+            "target": observed.dns_target,
+            "recordType": record_type(observed.dns_target),
+        }
+    if certificate := _certificate(observed, is_served=is_served):
+        built["certificate"] = certificate
+    if has_order:
+        built["order"] = {
+            "url": observed.order_url,
+            "createdAt": observed.order_created_at or format_time(now),
+            "issuer": observed.order_issuer,
+        }
+    if served := _served(observed, before, now=now):
+        built["served"] = served
+    handled = dict(before.get("handled") or {})
+    if handled_refresh and (asked := observed.domain.meta.annotations.get(ANNOTATION_REFRESH)):
+        handled["refresh"] = asked
+    if handled:
+        built["handled"] = handled
+    return built
+
+
+def record_type(target: str) -> str:
+    """The DNS record type that leads to a target: A or AAAA for an address, CNAME for a name."""
+    try:
+        return "A" if ipaddress.ip_address(target).version == 4 else "AAAA"  # noqa: PLR2004 - IPv4
+    except ValueError:
+        return "CNAME"
+
+
+def _certificate(observed: Observed, *, is_served: bool) -> dict[str, Any] | None:
+    """The certificate that the ingress is told to serve; follows the proof, so the old one stays until then."""
+    facts = observed.secret.facts
+    known = observed.domain.status.get("certificate")
+    if not is_served or facts is None:
+        # An expired or vanished certificate is still what clients were last shown; no App, no routes: nothing is.
+        return dict(known) if known and observed.app is not None and not observed.owner else None
+    app = observed.app
+    certificate = {
+        "source": "Automatic",
+        "secretName": observed.domain.secret_name,
+        "issuer": facts.issuer,
+        "serialNumber": facts.serial_number,
+        "fingerprintSHA256": facts.fingerprint_sha256,
+        "keyType": facts.key_type,
+        "trusted": observed.secret.is_trusted,
+        "notBefore": format_time(facts.not_before),
+        "notAfter": format_time(facts.not_after),
+    }
+    if app is not None and app.is_automatic:
+        certificate["renewalTime"] = format_time(schedule.renewal_time(facts.not_before, facts.not_after))
+    return certificate
+
+
+def _served(observed: Observed, before: Mapping[str, Any], *, now: datetime) -> dict[str, Any] | None:
+    """What a handshake showed and since when; rewritten only when that changes."""
+    known: dict[str, Any] = dict(before.get("served") or {})
+    proof = observed.proof
+    if proof is None:
+        return known or None
+    if not proof.fingerprint:
+        return None
+    shown: dict[str, Any] = {"fingerprintSHA256": proof.fingerprint}
+    if proof.versions:
+        shown |= {"minVersion": proof.versions[0], "maxVersion": proof.versions[-1]}
+    else:
+        shown |= {name: known[name] for name in ("minVersion", "maxVersion") if name in known}
+    if {name: value for name, value in known.items() if name != "observedAt"} == shown:
+        return known
+    return {"observedAt": format_time(now), **shown}
+
+
+def _conditions(observed: Observed, verdict: Verdict, *, is_served: bool) -> list[Condition]:
+    facts = observed.secret.facts
+    is_working = verdict.state in ("InProgress", "DNSVerified", "Failing") or (
+        verdict.state == "Waiting" and verdict.reason in ("RateLimited", "WaitingForBudget")
+    )
+    reason = verdict.reason or verdict.state
+    problem = (observed.proof.problem if observed.proof else "") or "No handshake has shown it yet."
+    if is_served and facts:
+        ready = yes("Ready", "Served", "Served over HTTPS with the certificate as declared.")
+        served = yes("Served", "Served")
+    elif facts and verdict.state == "CertIssued":
+        ready = no("Ready", "NotServed", problem)
+        served = no("Served", "NotServed", problem)
+    else:
+        ready = no("Ready", reason, verdict.message)
+        served = no("Served", "NoCertificate", "There is no certificate to serve.")
+    issued = (
+        yes("CertificateIssued", "Issued")
+        if facts and observed.app
+        else no("CertificateIssued", reason, verdict.message)
+    )
+    return [
+        ready,
+        _dns_verified(observed),
+        issued,
+        served,
+        _policy_enforced(observed, is_served=is_served),
+        no("RenewalOverdue", "NotDue" if facts else "NoCertificate"),
+        yes("Reconciling", reason, verdict.message) if is_working else no("Reconciling", "Settled"),
+        yes("Stalled", reason, verdict.message) if verdict.state == "Failed" else no("Stalled", "NotStalled"),
+    ]
+
+
+def _dns_verified(observed: Observed) -> Condition:
+    if observed.secret.facts and observed.secret.is_managed:
+        return yes("DNSVerified", "Validated", "The CA reached this cluster under the hostname.")
+    return unknown("DNSVerified", "NotChecked", "The CA has not validated the hostname yet.")
+
+
+def _policy_enforced(observed: Observed, *, is_served: bool) -> Condition:
+    proof = observed.proof
+    if is_served and proof and proof.policy_reason:
+        if proof.policy_reason in ("Enforced", "EnforcedNarrower"):
+            return yes("PolicyEnforced", proof.policy_reason, proof.policy_problem)
+        return no("PolicyEnforced", proof.policy_reason, proof.policy_problem)
+    if is_served:
+        for known in observed.domain.status.get("conditions") or ():
+            if known.get("type") == "PolicyEnforced":
+                return Condition("PolicyEnforced", known["status"], known["reason"], known["message"])
+    return unknown("PolicyEnforced", "NotProbed", "No handshake has shown what the host accepts yet.")

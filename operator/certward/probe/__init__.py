@@ -1,0 +1,1 @@
+"""What an address really serves: its certificate, and the versions, suites and groups that it accepts."""

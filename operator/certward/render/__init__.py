@@ -1,0 +1,1 @@
+"""From decisions to manifests. Pure: the same input renders the same bytes."""

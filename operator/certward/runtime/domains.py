@@ -1,0 +1,191 @@
+"""One Domain: gather what is known, decide, act; again until nothing is left to do at once."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from certward.config import Config
+from certward.errors import Blocked, ChallengeFailed, OperatorError
+from certward.kube.cache import Cache
+from certward.kube.client import Client
+from certward.kube.ensure import Ensurer, holds
+from certward.model.resources import Domain, Key, key_of, parse_time
+from certward.names import API_VERSION
+from certward.plan import domain as decisions
+from certward.plan.observed import Observed, Plan, Step
+from certward.render.dialects import Dialect, Host
+from certward.runtime.gather import Gatherer, class_of, inputs_of
+from certward.runtime.issuance import Issuance
+from certward.runtime.memory import Memories, Memory
+from certward.runtime.namespaces import Namespaces
+from certward.runtime.proving import Prover
+from certward.runtime.secrets import Secrets
+
+log = logging.getLogger(__name__)
+
+#: More steps in one go than any issuance takes; a plan that asks for more is a mistake in the decisions.
+_MAX_STEPS = 60
+#: How soon a host is looked at again whose objects are in somebody's way.
+_BLOCKED_RETRY = timedelta(seconds=30)
+
+
+class Domains:
+    """Works on Domains. For many threads, each on a key of its own."""
+
+    def __init__(
+        self,
+        config: Config,
+        client: Client,
+        cache: Cache,
+        *,
+        namespace: str,
+        dialects: Mapping[str, Dialect],
+        ensurer: Ensurer,
+        gatherer: Gatherer,
+        secrets: Secrets,
+        namespaces: Namespaces,
+        issuance: Issuance,
+        prover: Prover,
+        memories: Memories,
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._cache = cache
+        self._namespace = namespace
+        self._dialects = dialects
+        self._ensurer = ensurer
+        self._gatherer = gatherer
+        self._secrets = secrets
+        self._namespaces = namespaces
+        self._issuance = issuance
+        self._prover = prover
+        self._memories = memories
+
+    def reconcile(self, key: Key) -> tuple[timedelta | None, set[Key]]:
+        """Bring one Domain as far as it goes now.
+
+        Returns:
+            When to look again (None: never, it is gone), and other keys that its new status concerns.
+
+        Raises:
+            OperatorError: the API server could not or would not; the CA's and the ingress's failures are in status.
+        """
+        touched: set[Key] = set()
+        for _ in range(_MAX_STEPS):
+            domain = self._cache.domain(key.namespace, key.name)
+            if domain is None or domain.meta.is_deleting:
+                self._memories.drop(key)
+                return None, touched  # the API server deletes what belongs to it, by ownerReferences
+            pause = self._pass(domain, self._memories.of(key, domain.meta.uid), touched)
+            if pause is not None:
+                return pause, touched
+        raise RuntimeError(f"{key} asks for more than {_MAX_STEPS} steps at once")
+
+    def _pass(self, domain: Domain, memory: Memory, touched: set[Key]) -> timedelta | None:
+        """Gather, decide, act once. Returns when to look again; None: at once."""
+        now = datetime.now(UTC)
+        observed = self._gatherer.gather(domain, memory, now)
+        plan = decisions.decide(observed, now)
+        is_blocked = not self._keep_routes(observed, plan, memory)
+        if is_blocked:
+            plan = decisions.decide(self._gatherer.gather(domain, memory, now), now)
+        if plan.drop_next_key:
+            self._secrets.drop_next_key(domain)
+        if "order" not in plan.status:
+            memory.drop_order()
+        if is_blocked or plan.step is Step.NONE or self._must_persist(domain, plan):
+            touched |= self._write(domain, plan, now)
+            memory.failure = None
+        if is_blocked:
+            return _BLOCKED_RETRY
+        if plan.step is Step.NONE:
+            return plan.again_after
+        return self._step(observed, plan, memory)
+
+    def _keep_routes(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
+        """Make the ingress have what the plan says. False when somebody else's object is in the way."""
+        domain, app = observed.domain, observed.app
+        class_name = class_of(self._config, app)
+        try:
+            if plan.routes is None or app is None:
+                for known in self._dialects.values():
+                    self._ensurer.absent(known.all_of(domain))
+                return True
+            dialect = self._dialect_of(class_name)
+            if plan.routes.challenge:
+                self._namespaces.provide(domain.meta.namespace)
+            rendered = dialect.render(
+                Host(
+                    domain=domain,
+                    app=app,
+                    routes=plan.routes,
+                    class_name=class_name,
+                    operator_namespace=self._namespace,
+                    challenge_port=self._config.challenge.http01.port,
+                )
+            )
+            self._ensurer.present((*rendered.shared, *rendered.own))
+            self._ensurer.absent(rendered.unwanted)
+        except Blocked as obstacle:
+            log.warning("%s: %s", key_of(domain), obstacle.message)
+            memory.failure = ChallengeFailed("ChallengeUnreachable", obstacle.message)
+            memory.failed_inputs = inputs_of(domain, app, observed.secret)
+            return False
+        return True
+
+    def _dialect_of(self, class_name: str) -> Dialect:
+        ingress = self._config.ingress.classes.get(class_name)
+        if ingress is None:
+            known = ", ".join(self._config.ingress.classes)
+            raise Blocked("IngressClassUnknown", f"Ingress class {class_name} is not configured; use one of: {known}.")
+        return self._dialects[ingress.dialect]
+
+    @staticmethod
+    def _must_persist(domain: Domain, plan: Plan) -> bool:
+        """An order's URL is written down before anything else is asked of the CA."""
+        url = (plan.status.get("order") or {}).get("url", "")
+        return bool(url) and url != (domain.status.get("order") or {}).get("url")
+
+    def _write(self, domain: Domain, plan: Plan, now: datetime) -> set[Key]:
+        wanted = dict(plan.status)
+        if _same(domain.status, wanted):
+            return set()
+        meta = domain.meta
+        written = self._client.apply(
+            {
+                "apiVersion": API_VERSION,
+                "kind": "Domain",
+                "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
+                "status": wanted,
+            },
+            subresource="status",
+        )
+        state, reason = wanted["state"], wanted["reason"]
+        if (domain.status.get("state"), domain.status.get("reason") or "") != (state, reason):
+            log.info("%s (%s): %s%s", key_of(domain), domain.hostname, state, f" ({reason})" if reason else "")
+        if written is None:
+            return set()
+        age = now - parse_time(written["metadata"]["creationTimestamp"])
+        log.debug("%s: status written %.3f s after creation", key_of(domain), age.total_seconds())
+        return self._cache.put(Domain.from_body(written)) - {key_of(domain)}
+
+    def _step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
+        """Do the plan's step. Returns how long to let go of the Domain; None: go on at once."""
+        log.debug("%s: %s: %s", key_of(observed.domain), plan.step.value, plan.why)
+        try:
+            if plan.step is Step.PROVE:
+                return self._prover.prove(observed, memory)
+            return self._issuance.step(observed, plan, memory)
+        except OperatorError as failure:
+            if failure.reason in ("APIServerUnavailable", "Conflict", "Forbidden", "Invalid"):
+                raise
+            self._issuance.failed(observed, memory, failure)
+            memory.failed_inputs = inputs_of(observed.domain, observed.app, observed.secret)
+            log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
+            return None
+
+
+def _same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a status needs no write: server-side apply would change nothing."""
+    return holds(live, wanted) and not set(live) - set(wanted)

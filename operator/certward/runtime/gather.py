@@ -1,0 +1,146 @@
+"""Everything that a decision about a Domain depends on, read in one place."""
+
+import time
+from datetime import datetime, timedelta
+
+from certward.config import Config
+from certward.kube.cache import Cache
+from certward.model import hostnames, profiles
+from certward.model.resources import App, Domain
+from certward.names import ANNOTATION_REFRESH
+from certward.plan import schedule
+from certward.plan.checks import SecretState
+from certward.plan.observed import Observed, Proof
+from certward.plan.status import remembers_served
+from certward.runtime.defaults import Defaults
+from certward.runtime.memory import Memories, Memory
+from certward.runtime.secrets import Secrets
+from certward.runtime.services import Services
+
+
+def class_of(config: Config, app: App | None) -> str:
+    """The ingress class of an App: its own or the default one."""
+    return (app.ingress_class if app else None) or config.ingress.default_class
+
+
+class Gatherer:
+    """Reads the cache, the Secrets and what this process remembers. Writes nothing."""
+
+    def __init__(
+        self,
+        config: Config,
+        cache: Cache,
+        *,
+        secrets: Secrets,
+        services: Services,
+        defaults: Defaults,
+        memories: Memories,
+        roots_pem: bytes,
+    ) -> None:
+        self._config = config
+        self._cache = cache
+        self._secrets = secrets
+        self._services = services
+        self._defaults = defaults
+        self._memories = memories
+        self._roots_pem = roots_pem
+
+    def gather(self, domain: Domain, memory: Memory, now: datetime) -> Observed:
+        """Read everything that a decision about this Domain depends on.
+
+        Raises:
+            OperatorError: the API server could not or would not answer.
+        """
+        app = self._cache.app(domain.meta.namespace, domain.app)
+        owner = self._cache.owner_of(domain)
+        order = domain.status.get("order") or {}
+        url = memory.order.url if memory.order else str(order.get("url") or "")
+        has_key = bool(url) and app is not None
+        next_type, next_spki = self._secrets.next_key_facts(domain) if has_key else ("", "")
+        secret = self._secrets.state(domain, now, self._roots_pem) if app else SecretState()
+        if memory.proof is None:
+            memory.proof = self._remembered_proof(domain)
+        return Observed(
+            domain=domain,
+            app=app,
+            profile=self._defaults.profile_of(app) if app else profiles.profile(profiles.REVISIONS[-1], "default"),
+            secret=secret,
+            owner="" if owner is domain else f"{owner.meta.namespace}/{owner.meta.name}",
+            refusal=self._refusal(domain),
+            collides_with=self._collision(domain),
+            missing_service=self._services.missing(app) if app else "",
+            next_key_type=next_type,
+            next_spki=next_spki,
+            issuers=self._issuers(app),
+            unknown_issuer=app.issuer if app and app.issuer and not self._config.issuer(app.issuer) else "",
+            order_url=url,
+            order_issuer=memory.order_issuer or str(order.get("issuer") or ""),
+            order_created_at=memory.order_created_at or str(order.get("createdAt") or ""),
+            is_preflighted=memory.is_preflighted,
+            proof=memory.proof,
+            failure=memory.failure,
+            is_edited=_is_edited(domain, memory, inputs_of(domain, app, secret)),
+            wait=timedelta(seconds=max(memory.wait_until - time.monotonic(), 0.0)),
+            probe_interval=self._config.probe.interval,
+            dns_target=self._dns_target(app),
+        )
+
+    def _refusal(self, domain: Domain) -> tuple[str, str] | None:
+        suffix = self._config.platform_domain.suffix
+        if suffix and (domain.hostname.endswith(f".{suffix}") or domain.hostname == suffix):
+            sentence = (
+                f"Names under {suffix} belong to the platform, which gives each App one; choose another hostname."
+            )
+            return "HostnameReserved", sentence
+        allowed = hostnames.claim_allowed(
+            domain.hostname,
+            domain.meta.namespace,
+            self._config.hostname_rules,
+            self._config.hostnames_default,
+        )
+        if allowed:
+            return None
+        sentence = (
+            f"Namespace {domain.meta.namespace} may not claim {domain.hostname}; ask the administrator for a rule in "
+            "the configuration's hostnames."
+        )
+        return "HostnameNotAllowed", sentence
+
+    def _collision(self, domain: Domain) -> str:
+        same = self._cache.same_secret_id(domain)
+        oldest = min([domain, *same], key=lambda d: d.meta.age_order)
+        return "" if oldest is domain else f"{oldest.meta.namespace}/{oldest.meta.name}"
+
+    def _issuers(self, app: App | None) -> tuple[str, ...]:
+        if app is not None and app.issuer:
+            return (app.issuer,) if self._config.issuer(app.issuer) else ()
+        return tuple(issuer.name for issuer in self._config.issuers)
+
+    def _dns_target(self, app: App | None) -> str:
+        ingress = self._config.ingress.classes.get(class_of(self._config, app)) if app else None
+        targets = (ingress.dns_target if ingress else ()) or self._config.dns.target
+        return str(targets[0]) if targets else ""
+
+    def _remembered_proof(self, domain: Domain) -> Proof | None:
+        """What the status remembers of a handshake, due again within an interval, spread by the object's uid."""
+        served = domain.status.get("served") or {}
+        if not remembers_served(domain, served.get("fingerprintSHA256", "")):
+            return None
+        interval = self._config.probe.interval
+        at = self._memories.started_at - interval + schedule.spread(domain.meta.uid, interval)
+        return Proof(at=at, fingerprint=served["fingerprintSHA256"])
+
+
+def inputs_of(domain: Domain, app: App | None, secret: SecretState) -> tuple[object, ...]:
+    """What an attempt is based on; when it changes, a new attempt is made at once."""
+    asked = domain.meta.annotations.get(ANNOTATION_REFRESH, "")
+    of_app = (app.meta.uid, app.meta.generation) if app else ()
+    return (domain.meta.generation, asked, of_app, secret.resource_version)
+
+
+def _is_edited(domain: Domain, memory: Memory, inputs: tuple[object, ...]) -> bool:
+    if memory.failed_inputs is not None:
+        return memory.failed_inputs != inputs
+    # After a restart the configuration may have changed: what waits for that is tried once.
+    attempts = domain.status.get("attempts") or {}
+    return bool(attempts.get("failures")) and not attempts.get("nextAttempt")

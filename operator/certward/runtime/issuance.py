@@ -1,0 +1,153 @@
+"""The steps that talk to the CA: see that the challenge path works, place an order, take it one step further."""
+
+import logging
+import secrets as randomness
+import time
+from datetime import UTC, datetime, timedelta
+
+from certward.acme import orders
+from certward.config import Config
+from certward.errors import ChallengeFailed, OperatorError, RateLimited, Transient
+from certward.model import keys, pki
+from certward.model.resources import format_time, key_of
+from certward.names import CHALLENGE_PATH
+from certward.plan.observed import Observed, Plan, Step
+from certward.probe.handshake import probe_name
+from certward.probe.httpget import http_get
+from certward.probe.link import ProbeFailed
+from certward.runtime.addresses import Addresses
+from certward.runtime.issuers import Issuers
+from certward.runtime.memory import Memory
+from certward.runtime.secrets import Secrets
+
+log = logging.getLogger(__name__)
+
+#: How long the ingress may take to route a new challenge path before that counts as a failure.
+_PREFLIGHT_PATIENCE = 20.0
+_PREFLIGHT_PAUSE = timedelta(milliseconds=100)
+_PREFLIGHT_BURST = 0.6
+#: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
+_SHORT_WAIT = 0.3
+
+
+class Issuance:
+    """Does the CA steps of a plan. For many threads."""
+
+    def __init__(self, config: Config, issuers: Issuers, secrets: Secrets, addresses: Addresses) -> None:
+        self._config = config
+        self._issuers = issuers
+        self._secrets = secrets
+        self._addresses = addresses
+
+    def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
+        """Do one step.
+
+        Returns:
+            How long to wait before the next look; None: go on at once.
+
+        Raises:
+            OperatorError: it failed, at the CA or before.
+        """
+        if plan.step is Step.PREFLIGHT:
+            return self._preflight(observed, plan, memory)
+        if plan.step is Step.PLACE:
+            return self._place(observed, plan, memory)
+        return self._advance(observed, plan, memory)
+
+    def failed(self, observed: Observed, memory: Memory, failure: OperatorError) -> None:
+        """Take note of a failure; what cannot go on is dropped, so that the next attempt starts afresh."""
+        memory.failure = failure
+        memory.is_preflighted = False
+        memory.preflight_since = None
+        is_gone = failure.reason == "OrderInvalid"
+        can_go_on = isinstance(failure, Transient | RateLimited) and observed.order_url and not is_gone
+        if not can_go_on:
+            memory.drop_order()
+            if observed.order_url:
+                self._secrets.drop_next_key(observed.domain)
+
+    def _preflight(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
+        issuer = self._issuers.ready(plan.issuer)
+        started = time.monotonic()
+        if memory.preflight_since is None:
+            memory.preflight_since = started
+        address = self._addresses.http(observed.app)
+        if address is None:
+            memory.is_preflighted = True  # nothing to look at; the CA will tell
+            return None
+        while True:
+            problem = self._look(address, observed.domain.hostname, issuer.thumbprint)
+            if not problem:
+                memory.is_preflighted = True
+                memory.preflight_since = None
+                return None
+            if time.monotonic() - memory.preflight_since > _PREFLIGHT_PATIENCE:
+                raise ChallengeFailed("ChallengeUnreachable", problem)
+            if time.monotonic() - started > _PREFLIGHT_BURST:
+                return _PREFLIGHT_PAUSE
+            time.sleep(0.03)
+
+    def _look(self, address: tuple[str, int], hostname: str, thumbprint: str) -> str:
+        """What is wrong with the challenge path at the ingress's own address; empty when it answers rightly."""
+        token = randomness.token_urlsafe(24)
+        try:
+            answer = http_get(address, probe_name(hostname), f"{CHALLENGE_PATH}{token}", timeout=3.0)
+        except ProbeFailed as failure:
+            return f"The ingress does not answer plain HTTP for {hostname}: {failure.message}"
+        if answer.status == 200 and answer.body.strip() == f"{token}.{thumbprint}".encode():  # noqa: PLR2004
+            return ""
+        return (
+            f"The ingress answers {answer.status} for {hostname}{CHALLENGE_PATH} instead of leading to the operator; "
+            "look for a redirect, an allow list or another route for that host."
+        )
+
+    def _place(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
+        domain, app = observed.domain, observed.app
+        issuer = self._issuers.ready(plan.issuer)
+        key_pem = self._secrets.next_key(domain)
+        if key_pem is None or self._secrets.next_key_facts(domain)[0] != plan.key_type:
+            key_pem = keys.generate_key(plan.key_type)
+            self._secrets.store_next_key(domain, key_pem)
+        configured = self._config.issuer(plan.issuer)
+        profile = (app.acme_profile if app else None) or (configured.profile if configured else "")
+        memory.order = orders.new_order(issuer, [domain.hostname], profile=profile)
+        memory.order_issuer = plan.issuer
+        memory.order_created_at = format_time(datetime.now(UTC))
+        memory.wait_until = 0.0
+        log.info("%s (%s): ordered at %s: %s", key_of(domain), domain.hostname, plan.issuer, plan.why)
+        return None
+
+    def _advance(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
+        domain = observed.domain
+        issuer = self._issuers.ready(observed.order_issuer or plan.issuer)
+        key_pem = self._secrets.next_key(domain)
+        if key_pem is None:
+            raise ChallengeFailed("OrderInvalid", "The key of the open order is gone; a new order is placed.")
+        csr_der = keys.csr_der(key_pem, [domain.hostname])
+        if memory.order is None:
+            memory.order = orders.resume(issuer, observed.order_url)
+            memory.order_issuer = observed.order_issuer
+            memory.order_created_at = observed.order_created_at
+        while not memory.order.certificate_pem:
+            memory.order = orders.advance(issuer, memory.order, csr_der)
+            wait = memory.order.retry_after
+            if wait > _SHORT_WAIT:
+                memory.wait_until = time.monotonic() + wait
+                return None
+            if wait > 0:
+                time.sleep(wait)
+        self._store(observed, memory.order.certificate_pem, key_pem, memory.order_issuer)
+        memory.drop_order()
+        return None
+
+    def _store(self, observed: Observed, chain_pem: bytes, key_pem: bytes, issuer: str) -> None:
+        """Check what the CA gave and keep it. What is wrong is not kept and counts as a failed order."""
+        domain = observed.domain
+        try:
+            not_before = pki.facts_of(pki.load_chain(chain_pem)[0]).not_before
+            at = max(datetime.now(UTC), not_before)  # a CA whose clock is ahead is no reason for another order
+            facts = pki.check_pair(chain_pem, key_pem, [domain.hostname], at)
+        except keys.CertificateProblem as problem:
+            raise ChallengeFailed("OrderInvalid", f"The CA issued a certificate of no use: {problem}") from problem
+        self._secrets.store_certificate(domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer)
+        log.info("%s (%s): certificate %s stored", key_of(domain), domain.hostname, facts.serial_number)

@@ -1,0 +1,166 @@
+"""The configured issuers and their accounts: one account key each, made once, kept in a Secret, reused for ever."""
+
+import base64
+import logging
+import threading
+
+from certward import __version__
+from certward.acme.client import ExternalAccount, Issuer, IssuerSettings
+from certward.config import Config, IssuerConfig
+from certward.errors import Conflict, OperatorError, Rejected
+from certward.kube.client import Client, Object
+from certward.model import keys
+from certward.names import GROUP, LABEL_MANAGED_BY, MANAGED_BY
+
+log = logging.getLogger(__name__)
+
+_ANNOTATION_DIRECTORY = f"{GROUP}/directory"
+_ANNOTATION_ACCOUNT = f"{GROUP}/account-url"
+
+
+class Issuers:
+    """Hands out ACME clients by the issuer's name. For many threads."""
+
+    def __init__(self, config: Config, client: Client, *, namespace: str) -> None:
+        self._config = config
+        self._client = client
+        self._namespace = namespace
+        self._lock = threading.Lock()
+        self._issuers: dict[str, Issuer] = {}
+        self._registered: set[str] = set()
+
+    def names(self) -> tuple[str, ...]:
+        """All configured issuers, in order."""
+        return tuple(issuer.name for issuer in self._config.issuers)
+
+    def ready(self, name: str) -> Issuer:
+        """An issuer whose account exists at the CA; makes key and account when they are missing.
+
+        Raises:
+            OperatorError: the CA or the API server could not or would not.
+        """
+        issuer = self._load(name, create=True)
+        if issuer is None:  # pragma: no cover - create=True makes one
+            raise Rejected("CARejected", f"issuer {name} has no account key")
+        if name not in self._registered:
+            url = issuer.ensure_account()
+            self._remember_account(name, url)
+            self._registered.add(name)
+        return issuer
+
+    def thumbprint(self, name: str) -> str | None:
+        """The account key's thumbprint (RFC 7638), or None while there is no key."""
+        try:
+            issuer = self._load(name, create=False)
+        except OperatorError as error:
+            log.warning("account key of issuer %s: %s", name, error.message)
+            return None
+        return issuer.thumbprint if issuer else None
+
+    def _load(self, name: str, *, create: bool) -> Issuer | None:
+        with self._lock:
+            known = self._issuers.get(name)
+            if known is not None:
+                return known
+            configured = self._config.issuer(name)
+            if configured is None:
+                return None
+            secret = self._client.get("Secret", self._namespace, _secret_name(name))
+            if secret is None:
+                if not create:
+                    return None
+                secret = self._create(configured)
+            issuer = self._make(configured, secret)
+            self._issuers[name] = issuer
+            return issuer
+
+    def _create(self, configured: IssuerConfig) -> Object:
+        key_pem = keys.generate_key("ECDSA-P256")
+        manifest: Object = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": _secret_name(configured.name),
+                "namespace": self._namespace,
+                "labels": {LABEL_MANAGED_BY: MANAGED_BY},
+                "annotations": {_ANNOTATION_DIRECTORY: configured.directory},
+            },
+            "type": "Opaque",
+            "data": {"tls.key": base64.b64encode(key_pem).decode()},
+        }
+        try:
+            created = self._client.create(manifest)
+        except Conflict:
+            created = self._client.get("Secret", self._namespace, _secret_name(configured.name))
+        if created is None:
+            raise Rejected("CARejected", f"namespace {self._namespace} of the operator is gone")
+        log.info("made an account key for issuer %s", configured.name)
+        return created
+
+    def _make(self, configured: IssuerConfig, secret: Object) -> Issuer:
+        key_pem = base64.b64decode((secret.get("data") or {}).get("tls.key") or "")
+        try:
+            keys.key_type_of(key_pem)
+        except keys.CertificateProblem:
+            raise Rejected(
+                "CARejected",
+                f"The account key of issuer {configured.name} cannot be read; the administrator has to restore or "
+                f"delete Secret {_secret_name(configured.name)} in the operator's namespace.",
+            ) from None
+        annotations = secret["metadata"].get("annotations") or {}
+        is_same_ca = annotations.get(_ANNOTATION_DIRECTORY) == configured.directory
+        settings = IssuerSettings(
+            name=configured.name,
+            directory=configured.directory,
+            email=configured.email,
+            ca_bundle_pem=configured.ca_bundle,
+            external_account=self._external_account(configured),
+        )
+        return Issuer(
+            settings,
+            key_pem,
+            annotations.get(_ANNOTATION_ACCOUNT, "") if is_same_ca else "",
+            user_agent=f"certward/{__version__}",
+        )
+
+    def _external_account(self, configured: IssuerConfig) -> ExternalAccount | None:
+        binding = configured.external_account_binding
+        if binding is None:
+            return None
+        ref = binding.hmac_key_secret_ref
+        secret = self._client.get("Secret", self._namespace, ref.name)
+        value = base64.b64decode(((secret or {}).get("data") or {}).get(ref.key) or "").decode().strip()
+        if not value:
+            raise Rejected(
+                "CARejected",
+                f"Secret {ref.name} with key {ref.key}, for the external account of issuer {configured.name}, is "
+                "missing in the operator's namespace.",
+            )
+        return ExternalAccount(key_id=binding.key_id, hmac_key=value)
+
+    def _remember_account(self, name: str, url: str) -> None:
+        """Write the account's URL beside its key, where people look for it; the key alone would do."""
+        secret = self._client.get("Secret", self._namespace, _secret_name(name))
+        configured = self._config.issuer(name)
+        if secret is None or configured is None:
+            return
+        wanted = {_ANNOTATION_ACCOUNT: url, _ANNOTATION_DIRECTORY: configured.directory}
+        annotations = secret["metadata"].get("annotations") or {}
+        if any(annotations.get(key) != value for key, value in wanted.items()):
+            meta = secret["metadata"]
+            self._client.apply(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "metadata": {
+                        "name": meta["name"],
+                        "namespace": meta["namespace"],
+                        "uid": meta["uid"],
+                        "annotations": wanted,
+                    },
+                }
+            )
+
+
+def _secret_name(issuer: str) -> str:
+    return f"certward-account-{issuer}"

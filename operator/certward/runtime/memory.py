@@ -1,0 +1,70 @@
+"""What a process knows of a Domain beyond the API server: all of it can be lost without harm."""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from certward.errors import OperatorError
+from certward.model.resources import Key
+from certward.plan.observed import Proof
+
+if TYPE_CHECKING:
+    from certward.acme.order import Order
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of one Domain.
+
+    Attributes:
+        order: the open order as the CA last described it.
+        order_issuer: the issuer that it was placed with.
+        order_created_at: when, RFC 3339.
+        is_preflighted: the challenge path has been seen to work since the last failure.
+        preflight_since: monotonic time of the first look at a challenge path that did not work yet.
+        proof: what the last handshake showed.
+        failure: what the last step ended with, until the status says so.
+        failed_inputs: what the last failure was based on; a change of it is an edit, which retries at once.
+        wait_until: monotonic time before which the open order need not be looked at.
+    """
+
+    order: "Order | None" = None
+    order_issuer: str = ""
+    order_created_at: str = ""
+    is_preflighted: bool = False
+    preflight_since: float | None = None
+    proof: Proof | None = None
+    failure: OperatorError | None = None
+    failed_inputs: tuple[object, ...] | None = None
+    wait_until: float = 0.0
+
+    def drop_order(self) -> None:
+        """Forget the order; a next attempt starts from the beginning."""
+        self.order = None
+        self.order_issuer = ""
+        self.order_created_at = ""
+        self.wait_until = 0.0
+
+
+class Memories:
+    """The memories of all Domains. One key is worked on by one thread at a time, so only the map needs a lock."""
+
+    def __init__(self, started_at: datetime) -> None:
+        self.started_at = started_at
+        self._lock = threading.Lock()
+        self._of: dict[Key, tuple[str, Memory]] = {}
+
+    def of(self, key: Key, uid: str) -> Memory:
+        """The memory of a Domain; a new one when the name means another object than before."""
+        with self._lock:
+            known = self._of.get(key)
+            if known is None or known[0] != uid:
+                known = (uid, Memory())
+                self._of[key] = known
+            return known[1]
+
+    def drop(self, key: Key) -> None:
+        """Forget a Domain."""
+        with self._lock:
+            self._of.pop(key, None)

@@ -1,0 +1,238 @@
+"""The whole operator, put together: what needs what, and in which order it starts and stops."""
+
+import logging
+import ssl
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from certward.acme.http01 import Answerer
+from certward.config import Config
+from certward.errors import OperatorError
+from certward.kube.cache import Cache
+from certward.kube.client import Client
+from certward.kube.ensure import Ensurer
+from certward.model import pki
+from certward.model.resources import Domain, Key
+from certward.render.dialects.traefik import Traefik
+from certward.runtime import metrics
+from certward.runtime.addresses import Addresses
+from certward.runtime.apps import Apps
+from certward.runtime.defaults import Defaults
+from certward.runtime.domains import Domains
+from certward.runtime.gather import Gatherer
+from certward.runtime.issuance import Issuance
+from certward.runtime.issuers import Issuers
+from certward.runtime.lease import Leadership
+from certward.runtime.memory import Memories
+from certward.runtime.namespaces import Namespaces
+from certward.runtime.proving import Prover
+from certward.runtime.queue import WorkQueue
+from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
+from certward.runtime.secrets import Secrets
+from certward.runtime.server import HealthServer
+from certward.runtime.services import Services
+
+log = logging.getLogger(__name__)
+
+#: No full LIST for so long although the API server answers means that something is stuck.
+_STUCK_SECONDS = 3 * RESYNC_SECONDS
+_ADDRESS_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line and the pod say, beside the configuration file.
+
+    Attributes:
+        namespace: the operator's own.
+        replica: stable name of this replica.
+        health_host: address of /healthz, /readyz and /metrics.
+        health_port: its port.
+        answer_peers: networks whose requests the answerer takes; empty for all.
+        workers: how many objects are worked on at a time.
+    """
+
+    namespace: str
+    replica: str
+    health_host: str
+    health_port: int
+    answer_peers: Sequence[IPv4Network | IPv6Network] = ()
+    workers: int = 8
+
+
+class Operator:
+    """Everything that runs in one replica. Knows nothing of kopf; the handlers feed it."""
+
+    def __init__(self, config: Config, client: Client, options: Options, *, on_lost: Callable[[], None]) -> None:
+        self._client = client
+        self._options = options
+        self._stop = threading.Event()
+        self._was_leader = False
+        self.cache = Cache()
+        self._queue = WorkQueue()
+        self._issuers = Issuers(config, client, namespace=options.namespace)
+        ensurer, secrets, services = Ensurer(client), Secrets(client), Services(client)
+        addresses = Addresses(config, client)
+        dialects = {"traefik": Traefik()}
+        self._namespaces = Namespaces(config, client, self.cache, ensurer, namespace=options.namespace)
+        self._defaults = Defaults(config, client, namespace=options.namespace)
+        memories = Memories(datetime.now(UTC))
+        gatherer = Gatherer(
+            config,
+            self.cache,
+            secrets=secrets,
+            services=services,
+            defaults=self._defaults,
+            memories=memories,
+            roots_pem=_system_roots(),
+        )
+        self._lease = Leadership(client, namespace=options.namespace, replica=options.replica, on_lost=on_lost)
+        self.reconciler = Reconciler(
+            client,
+            self.cache,
+            self._queue,
+            domains=Domains(
+                config,
+                client,
+                self.cache,
+                namespace=options.namespace,
+                dialects=dialects,
+                ensurer=ensurer,
+                gatherer=gatherer,
+                secrets=secrets,
+                namespaces=self._namespaces,
+                issuance=Issuance(config, self._issuers, secrets, addresses),
+                prover=Prover(config, addresses),
+                memories=memories,
+            ),
+            apps=Apps(
+                config,
+                client,
+                self.cache,
+                dialects=dialects,
+                ensurer=ensurer,
+                services=services,
+                defaults=self._defaults,
+            ),
+            namespaces=self._namespaces,
+            may_work=self._may_work,
+            workers=options.workers,
+        )
+        http01 = config.challenge.http01
+        self._answerer = Answerer(
+            str(http01.address), http01.port, self._thumbprint_for, allowed_peers=options.answer_peers
+        )
+        self._health = HealthServer(
+            options.health_host, options.health_port, health=self._problem, readiness=self._readiness
+        )
+        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Listen, fill the cache, apply for the Lease; returns when the cache is full.
+
+        Raises:
+            OSError: a port cannot be had.
+        """
+        self._health.start()
+        self._answerer.start()
+        metrics.register(self._state)
+        pause = 0.5
+        while not self._stop.is_set():
+            try:
+                self.reconciler.resync()
+                break
+            except OperatorError as error:
+                log.warning("cannot list our objects yet: %s", error.message)
+                self._stop.wait(pause)
+                pause = min(pause * 2, 15.0)
+        log.info("synced: %d Apps, %d Domains", len(self.cache.keys("App")), len(self.cache.keys("Domain")))
+        self._lease.start()
+        self.reconciler.start()
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Finish what is being worked on, give the Lease up, stop listening."""
+        self._stop.set()
+        self.reconciler.stop(timeout=10)
+        self._lease.stop()
+        self._answerer.close()
+        self._health.close()
+
+    def _may_work(self) -> bool:
+        return self._was_leader and self._lease.is_leader()
+
+    def _keep(self) -> None:
+        """What is done by the clock: becoming leader, the full LIST, following the replicas' addresses."""
+        next_list = time.monotonic() + RESYNC_SECONDS
+        next_addresses = 0.0
+        known: tuple[str, ...] | None = None
+        while not self._stop.wait(0.1):
+            try:
+                if self._lease.is_leader() and not self._was_leader:
+                    self._defaults.load()
+                    self.reconciler.enqueue_all()
+                    self._was_leader = True
+                if time.monotonic() >= next_list:
+                    self.reconciler.resync()
+                    self.reconciler.enqueue({Key("Namespace", "", k.namespace) for k in self.cache.keys("Domain")})
+                    next_list = time.monotonic() + RESYNC_SECONDS
+                if self._may_work() and time.monotonic() >= next_addresses:
+                    addresses = self._namespaces.addresses()
+                    if known is not None and addresses != known:
+                        self.reconciler.enqueue({Key("Namespace", "", k.namespace) for k in self.cache.keys("Domain")})
+                    known = addresses
+                    next_addresses = time.monotonic() + _ADDRESS_SECONDS
+            except OperatorError as error:
+                log.warning("%s", error.message)
+                self._stop.wait(2.0)
+            except Exception:  # the keeper has to outlive a mistake, or nothing is ever listed again
+                metrics.BUGS.inc()
+                log.exception("this is a mistake in Certward, please report it")
+                self._stop.wait(5.0)
+
+    def _thumbprint_for(self, hostname: str) -> str | None:
+        """Whose challenges are answered for a hostname; None: nobody's."""
+        domain = self.cache.domain_for(hostname)
+        app = self.cache.app(domain.meta.namespace, domain.app) if domain else None
+        if domain is None or app is None or not app.is_automatic:
+            return None
+        issuer = (domain.status.get("order") or {}).get("issuer") or app.issuer
+        names = (issuer,) if issuer else self._issuers.names()
+        return self._issuers.thumbprint(names[0]) if names else None
+
+    def _problem(self) -> str:
+        age = time.monotonic() - self.reconciler.synced_at
+        if self.reconciler.synced_at and age > _STUCK_SECONDS and not self._keeper.is_alive():
+            return f"no full list for {age:.0f} s"
+        return ""
+
+    def _readiness(self) -> tuple[bool, dict[str, Any]]:
+        is_synced = self.reconciler.synced_at > 0
+        return is_synced, {
+            "synced": is_synced,
+            "leader": self._may_work(),
+            "replica": self._options.replica,
+        }
+
+    def _state(self) -> dict[str, Any]:
+        domains: Counter[tuple[str, str]] = Counter(
+            (str(d.status.get("state") or ""), str(d.status.get("reason") or "")) for d in self.cache.all(Domain)
+        )
+        return {
+            "leader": self._may_work(),
+            "synced_age": time.monotonic() - self.reconciler.synced_at if self.reconciler.synced_at else 0.0,
+            "queue": self._queue.depth(),
+            "domains": domains,
+            "requests": dict(self._client.requests),
+        }
+
+
+def _system_roots() -> bytes:
+    """The roots that this system trusts, as PEM."""
+    return pki.roots_pem(ssl.create_default_context().get_ca_certs(binary_form=True))

@@ -1,0 +1,127 @@
+"""The work queue: delayed, de-duplicating, fair between namespaces; one key is never worked on twice at once."""
+
+import heapq
+import itertools
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+
+from certward.model.resources import Key
+
+
+class WorkQueue:
+    """Keys that are due, handed out namespace by namespace in turn.
+
+    A key that is added again before it is due keeps the earlier time. A key that is added while it is worked on
+    comes again afterwards.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._due: dict[Key, float] = {}
+        self._heap: list[tuple[float, int, Key]] = []
+        self._order = itertools.count()
+        self._ready: OrderedDict[str, deque[tuple[Key, float]]] = OrderedDict()
+        self._ready_keys: set[Key] = set()
+        self._working: set[Key] = set()
+        self._again: dict[Key, float] = {}
+        self._is_closed = False
+
+    def add(self, key: Key, after: float = 0.0) -> None:
+        """Have a key worked on `after` seconds from now, or earlier if it already is to be."""
+        with self._changed:
+            self._add(key, self._clock() + max(after, 0.0))
+            self._changed.notify()
+
+    def add_all(self, keys: Iterable[Key], after: float = 0.0) -> None:
+        """Add several keys."""
+        with self._changed:
+            due = self._clock() + max(after, 0.0)
+            for key in keys:
+                self._add(key, due)
+            self._changed.notify_all()
+
+    def take(self, timeout: float) -> Key | None:
+        """The next key that is due, from the namespace whose turn it is.
+
+        Args:
+            timeout: seconds to wait for one.
+
+        Returns:
+            The key, to be given back by done(); None when none came in time or the queue was closed.
+        """
+        deadline = self._clock() + timeout
+        with self._changed:
+            while not self._is_closed:
+                now = self._clock()
+                self._ripen(now)
+                if self._ready:
+                    return self._pop()
+                if now >= deadline:
+                    return None
+                next_due = self._heap[0][0] if self._heap else deadline
+                self._changed.wait(max(min(next_due, deadline) - now, 0.0))
+            return None
+
+    def done(self, key: Key) -> None:
+        """The key has been worked on; if it was added meanwhile, it comes again."""
+        with self._changed:
+            self._working.discard(key)
+            due = self._again.pop(key, None)
+            if due is not None:
+                self._add(key, due)
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Wake all that wait; nothing is handed out any more."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def clear(self) -> None:
+        """Forget everything that waits."""
+        with self._changed:
+            self._due.clear()
+            self._heap.clear()
+            self._ready.clear()
+            self._ready_keys.clear()
+            self._again.clear()
+
+    def depth(self) -> tuple[int, int, float]:
+        """(keys that are due, keys that wait for their time, age in seconds of the oldest due one)."""
+        with self._changed:
+            now = self._clock()
+            self._ripen(now)
+            oldest = min((since for keys in self._ready.values() for _, since in keys), default=now)
+            return len(self._ready_keys), len(self._due), now - oldest
+
+    def _add(self, key: Key, due: float) -> None:
+        if key in self._working:
+            self._again[key] = min(due, self._again.get(key, due))
+            return
+        if key in self._ready_keys or self._due.get(key, due + 1) <= due:
+            return
+        self._due[key] = due
+        heapq.heappush(self._heap, (due, next(self._order), key))
+
+    def _ripen(self, now: float) -> None:
+        while self._heap and self._heap[0][0] <= now:
+            due, _, key = heapq.heappop(self._heap)
+            if self._due.get(key) != due:
+                continue  # an earlier time has been set since
+            del self._due[key]
+            self._ready.setdefault(key.namespace, deque()).append((key, due))
+            self._ready_keys.add(key)
+
+    def _pop(self) -> Key:
+        namespace, keys = next(iter(self._ready.items()))
+        key, _ = keys.popleft()
+        if keys:
+            self._ready.move_to_end(namespace)
+        else:
+            del self._ready[namespace]
+        self._ready_keys.discard(key)
+        self._working.add(key)
+        return key

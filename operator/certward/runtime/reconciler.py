@@ -1,0 +1,180 @@
+"""The workers: take a key, have it worked on, deal with what goes wrong; and the periodic full LIST."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from certward.errors import Conflict, InvalidSpec, OperatorError, Rejected
+from certward.kube.cache import Cache
+from certward.kube.client import Client, Object
+from certward.model.resources import App, Domain, Key, Resource, TLSPolicy
+from certward.runtime.apps import Apps
+from certward.runtime.domains import Domains
+from certward.runtime.metrics import BUGS, RECONCILE_SECONDS, RECONCILES
+from certward.runtime.namespaces import Namespaces
+from certward.runtime.queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+KINDS: tuple[type[App] | type[Domain] | type[TLSPolicy], ...] = (App, Domain, TLSPolicy)
+RESYNC_SECONDS = 600.0
+#: A burst of changes to an App's Domains is summed up once.
+_SUM_UP_SECONDS = 0.4
+_BACKOFF_FIRST, _BACKOFF_MAX = 0.5, 300.0
+
+
+def read(body: Object) -> Resource | None:
+    """An object of ours from its body; None when it cannot be read, which is logged."""
+    by_kind = {kind.kind: kind for kind in KINDS}
+    try:
+        return by_kind[body["kind"]].from_body(body)
+    except (InvalidSpec, KeyError, ValueError) as error:
+        meta = body.get("metadata") or {}
+        log.warning("%s %s/%s cannot be read: %s", body.get("kind"), meta.get("namespace"), meta.get("name"), error)
+        return None
+
+
+class Reconciler:
+    """Runs while this replica is the leader; the cache is kept up on every replica."""
+
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        queue: WorkQueue,
+        *,
+        domains: Domains,
+        apps: Apps,
+        namespaces: Namespaces,
+        may_work: Callable[[], bool],
+        workers: int = 8,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._queue = queue
+        self._domains = domains
+        self._apps = apps
+        self._namespaces = namespaces
+        self._may_work = may_work
+        self._failures: dict[Key, int] = {}
+        self._stop = threading.Event()
+        self._workers = [
+            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(workers)
+        ]
+        self.synced_at = 0.0
+
+    def start(self) -> None:
+        """Start the workers."""
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self, timeout: float) -> None:
+        """Let the workers finish what they are at.
+
+        Args:
+            timeout: seconds for all together.
+        """
+        self._stop.set()
+        self._queue.close()
+        deadline = time.monotonic() + timeout
+        for worker in self._workers:
+            if worker.is_alive():
+                worker.join(max(deadline - time.monotonic(), 0.0))
+
+    def changed(self, body: Object) -> None:
+        """A watch says that an object is so now."""
+        resource = read(body)
+        if resource is not None:
+            self.enqueue(self._cache.put(resource))
+
+    def deleted(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        """A watch says that an object is gone."""
+        self.enqueue(self._cache.drop(Key(kind, namespace, name), uid))
+
+    def enqueue(self, keys: Iterable[Key]) -> None:
+        """Have keys looked at soon."""
+        for key in keys:
+            self._queue.add(key, _SUM_UP_SECONDS if key.kind in ("App", "Namespace") else 0.0)
+
+    def resync(self) -> None:
+        """Make the cache equal to full LISTs and have all that changed looked at.
+
+        Raises:
+            OperatorError: the API server could not be asked.
+        """
+        for kind in KINDS:
+            listed = []
+            for body in self._client.list(kind.kind):
+                # A list leaves kind and apiVersion out of its items.
+                resource = read({**body, "kind": kind.kind})
+                if resource is not None:
+                    listed.append(resource)
+            self.enqueue(self._cache.replace_all(kind.kind, listed))
+        self.synced_at = time.monotonic()
+
+    def enqueue_all(self) -> None:
+        """Have everything looked at: this replica has become the leader."""
+        for kind in KINDS:
+            self.enqueue(self._cache.keys(kind.kind))
+        self.enqueue({Key("Namespace", "", key.namespace) for key in self._cache.keys("Domain")})
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            key = self._queue.take(timeout=1.0)
+            if key is None:
+                continue
+            try:
+                if self._may_work():
+                    self._reconcile(key)
+                else:
+                    self._queue.add(key, 1.0)
+            finally:
+                self._queue.done(key)
+
+    def _reconcile(self, key: Key) -> None:
+        started = time.monotonic()
+        outcome = "done"
+        try:
+            self._dispatch(key)
+            self._failures.pop(key, None)
+        except Conflict:
+            outcome = "conflict"
+            self._queue.add(key, 0.05)
+        except OperatorError as error:
+            outcome = error.reason
+            pause = self._back_off(key)
+            log.warning("%s: %s; again in %.1f s", key, error, pause)
+            if isinstance(error, Rejected):
+                # What the API server refuses (rights, admission) is mended outside; look now and then.
+                pause = max(pause, 30.0)
+            self._queue.add(key, pause)
+        except Exception:  # a mistake in one object's path must not stop the others
+            outcome = "bug"
+            BUGS.inc()
+            pause = self._back_off(key)
+            log.exception("%s: this is a mistake in Certward, please report it; again in %.1f s", key, pause)
+            self._queue.add(key, pause)
+        finally:
+            RECONCILES.labels(key.kind, outcome).inc()
+            RECONCILE_SECONDS.labels(key.kind).observe(time.monotonic() - started)
+
+    def _dispatch(self, key: Key) -> None:
+        if key.kind == "Domain":
+            again, touched = self._domains.reconcile(key)
+            if again is not None:
+                self._queue.add(key, again / timedelta(seconds=1))
+            self.enqueue(touched)
+        elif key.kind == "App":
+            is_waiting, touched = self._apps.reconcile(key)
+            if is_waiting:
+                self._queue.add(key, 10.0)
+            self.enqueue(touched)
+        elif key.kind == "Namespace":
+            self._namespaces.ensure(key.name)
+
+    def _back_off(self, key: Key) -> float:
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        return float(min(_BACKOFF_FIRST * 2 ** min(failures, 12), _BACKOFF_MAX))

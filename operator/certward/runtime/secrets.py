@@ -1,0 +1,119 @@
+"""Reading and writing the Secrets of Domains. Private keys pass through these frames and stay in none."""
+
+import base64
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from certward.kube.client import Client
+from certward.model import keys, pki
+from certward.model.keys import CertificateProblem
+from certward.model.resources import Domain
+from certward.names import LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
+from certward.plan.checks import SecretState
+from certward.render.manifests import ANNOTATION_ISSUER, certificate_secret, next_key_secret
+
+
+class Secrets:
+    """The certificate Secrets. Remembers what it found in one by its resourceVersion, without the key."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], SecretState] = {}
+
+    def state(self, domain: Domain, now: datetime, roots_pem: bytes) -> SecretState:
+        """What `<domain>-tls` holds.
+
+        Args:
+            domain: whose.
+            now: aware UTC datetime, for the dates of the certificate.
+            roots_pem: what counts as trusted.
+        """
+        live = self._client.get("Secret", domain.meta.namespace, domain.secret_name)
+        at = (domain.meta.namespace, domain.secret_name)
+        if live is None:
+            with self._lock:
+                self._known.pop(at, None)
+            return SecretState()
+        version = str(live["metadata"]["resourceVersion"])
+        with self._lock:
+            known = self._known.get(at)
+        if known is None or known.resource_version != version:
+            known = _read(live, domain, now, roots_pem)
+            with self._lock:
+                self._known[at] = known
+        if known.facts and known.facts.not_after <= now:
+            return replace(known, facts=None, problem="The certificate has expired.")
+        return known
+
+    def forget(self, domain: Domain) -> None:
+        """Drop what is remembered of a Domain's Secret."""
+        with self._lock:
+            self._known.pop((domain.meta.namespace, domain.secret_name), None)
+
+    def next_key(self, domain: Domain) -> bytes | None:
+        """The key of an open order, or None when there is none that can be used."""
+        live = self._client.get("Secret", domain.meta.namespace, domain.next_secret_name)
+        if live is None or not _is_ours(live, domain):
+            return None
+        return _decode(live, "tls.key") or None
+
+    def next_key_facts(self, domain: Domain) -> tuple[str, str]:
+        """(key type, hash of the public half) of the key of an open order; ("", "") when there is none."""
+        key_pem = self.next_key(domain)
+        if key_pem is None:
+            return ("", "")
+        try:
+            public_key = keys.load_private_key(key_pem).public_key()
+            return (keys.key_type_of(key_pem), hashlib.sha256(keys.spki(public_key)).hexdigest())
+        except CertificateProblem:
+            return ("", "")
+
+    def store_next_key(self, domain: Domain, key_pem: bytes) -> None:
+        """Keep the key of an order that is about to be placed."""
+        self._client.apply(next_key_secret(domain, key_pem=key_pem))
+
+    def drop_next_key(self, domain: Domain) -> None:
+        """Delete the key of an order that is over."""
+        self._client.delete("Secret", domain.meta.namespace, domain.next_secret_name)
+
+    def store_certificate(self, domain: Domain, *, chain_pem: bytes, key_pem: bytes, issuer: str) -> None:
+        """Put certificate and key into `<domain>-tls`, in one write."""
+        self._client.apply(certificate_secret(domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer))
+
+
+def _is_ours(live: Mapping[str, Any], domain: Domain) -> bool:
+    labels = live["metadata"].get("labels") or {}
+    return labels.get(LABEL_MANAGED_BY) == MANAGED_BY and labels.get(LABEL_DOMAIN) == domain.meta.name
+
+
+def _read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: bytes) -> SecretState:
+    state = SecretState(
+        exists=True,
+        is_managed=_is_ours(live, domain),
+        issuer=(live["metadata"].get("annotations") or {}).get(ANNOTATION_ISSUER, ""),
+        resource_version=str(live["metadata"]["resourceVersion"]),
+    )
+    if not state.is_managed:
+        return replace(state, problem="The Secret is not Certward's.")
+    chain_pem = _decode(live, "tls.crt")
+    try:
+        chain = pki.load_chain(chain_pem)
+        # A CA whose clock is ahead of ours is no reason to throw its certificate away and ask for the next one.
+        at = max(now, pki.facts_of(chain[0]).not_before)
+        facts = pki.check_pair(chain_pem, _decode(live, "tls.key"), [domain.hostname], at)
+        is_trusted = pki.is_trusted(chain, roots_pem, at) if roots_pem else False
+    except CertificateProblem as problem:
+        return replace(state, problem=str(problem))
+    return replace(state, facts=facts, is_trusted=is_trusted)
+
+
+def _decode(live: Mapping[str, Any], name: str) -> bytes:
+    try:
+        return base64.b64decode((live.get("data") or {}).get(name) or "")
+    except ValueError:
+        return b""

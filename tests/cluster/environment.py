@@ -1,0 +1,52 @@
+"""The environment file: how everything else finds the cluster."""
+
+import shlex
+from pathlib import Path
+
+from cluster import acme_ca, operator_process, processes
+from cluster.errors import ClusterError
+from cluster.paths import State, write_atomically
+from cluster.pki import Pki
+from cluster.ports import Ports
+from cluster.wish import Wish
+
+
+def issuance_chain(state: State) -> Path:
+    """Return the file of Pebble's roots and intermediates."""
+    return state.root / "issuance-ca.pem"
+
+
+def write(state: State, ports: Ports, pki: Pki, wish: Wish) -> dict[str, str]:
+    """Write `.cluster/env` for what runs now, and return it."""
+    replicas = operator_process.names(wish.operators)
+    running = processes.running(state)
+    values = {
+        "KUBECONFIG": state.admin_kubeconfig,
+        "CERTWARD_KUBECONFIG": state.operator_kubeconfig,
+        "CLUSTER_HTTP": f"127.0.0.1:{ports.get('traefik-web')}",
+        "CLUSTER_HTTPS": f"127.0.0.1:{ports.get('traefik-websecure')}",
+        "CLUSTER_CA": issuance_chain(state),
+        "CLUSTER_ACME_DIRECTORY": acme_ca.directory(ports),
+        "CLUSTER_ACME_MANAGEMENT": acme_ca.management(ports),
+        "CLUSTER_ACME_CA": pki.ca,
+        "CLUSTER_DNS_API": acme_ca.dns_api(ports),
+        "CLUSTER_AUDIT_LOG": state.audit_log,
+        "CLUSTER_OPERATOR_CONFIG": state.operator_config,
+        "CLUSTER_OPERATOR_PIDS": " ".join(str(running[name].pid) for name in replicas if name in running),
+        "CLUSTER_OPERATOR_LOGS": " ".join(str(processes.log_file(state, name)) for name in replicas),
+        "CLUSTER_LOGS": state.logs,
+    }
+    told = {key: str(value) for key, value in values.items()}
+    lines = (f"{key}={shlex.quote(value) if value else ''}\n" for key, value in told.items())
+    write_atomically(state.env, "".join(lines))
+    return told
+
+
+def read(state: State) -> dict[str, str]:
+    """Return what the environment file says; raises ClusterError when the cluster is not up."""
+    try:
+        text = state.env.read_text()
+    except FileNotFoundError:
+        raise ClusterError("the local cluster is not up; `make cluster-up` starts it") from None
+    pairs = (line.partition("=") for line in text.splitlines() if line)
+    return {key: " ".join(shlex.split(value)) for key, _, value in pairs}

@@ -1,0 +1,316 @@
+"""What a CA may do wrong, by a server that does it: rate limits, rejected nonces, nonsense instead of ACME."""
+
+import json
+import threading
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from certward.acme import orders
+from certward.acme.account import AccountKey, ExternalAccount
+from certward.acme.client import Issuer, IssuerSettings
+from certward.acme.order import FIRST_POLL, LAST_POLL
+from certward.acme.transport import MAXIMUM_RETRY_AFTER, NONCE_ATTEMPTS, retry_after_seconds
+from certward.errors import ChallengeFailed, ConfigError, OperatorError, RateLimited, Rejected, Transient
+from certward.model import pki
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+ACCOUNT_KEY = pki.generate_key("ECDSA-P256")
+PROBLEM = "urn:ietf:params:acme:error:"
+
+
+class ScriptedCA:
+    """Answers each path with its replies in turn, the last one again and again: (status, body, headers)."""
+
+    def __init__(self):
+        self.replies = {}
+        self.seen = []
+        self._lock = threading.Lock()
+        ca = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, body, headers = ca.reply(self.command, self.path)
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                for name, value in ({"Replay-Nonce": "bm9uY2U"} | headers).items():
+                    if value is not None:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(data)
+
+            do_HEAD = do_POST = do_GET  # noqa: N815 - as http.server calls them
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        names = ("newNonce", "newAccount", "newOrder", "renewalInfo")
+        self.says("/directory", (200, {name: f"{self.url}/{name}" for name in names}))
+        self.says("/newNonce", (200, b""))
+        self.says("/newAccount", (201, {}, {"Location": f"{self.url}/account/1"}))
+
+    def says(self, path, *replies):
+        self.replies[path] = [(*reply, {})[:3] for reply in replies]
+
+    def reply(self, method, path):
+        with self._lock:
+            self.seen.append((method, path))
+            replies = self.replies.get(path) or [(404, {"type": f"{PROBLEM}malformed"}, {})]
+            return replies.pop(0) if len(replies) > 1 else replies[0]
+
+    def issuer(self, **settings):
+        return Issuer(IssuerSettings("scripted", f"{self.url}/directory", **settings), ACCOUNT_KEY, timeout=5)
+
+    def close(self):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def ca():
+    with closing(ScriptedCA()) as server:
+        yield server
+
+
+@pytest.fixture
+def issuer(ca):
+    with closing(ca.issuer()) as ready:
+        yield ready
+
+
+def problem(code, status=400, *, detail="", **headers):
+    return (status, {"type": PROBLEM + code, "detail": detail}, headers)
+
+
+def order_document(ca, status, **more):
+    return {
+        "status": status,
+        "identifiers": [{"type": "dns", "value": "www.example.com"}],
+        "authorizations": [f"{ca.url}/authorization"],
+        "finalize": f"{ca.url}/finalize",
+    } | more
+
+
+def authorization(ca, status="pending", challenge="pending", **more):
+    http01 = {"type": "http-01", "url": f"{ca.url}/challenge", "status": challenge, "token": "x"} | more
+    return {
+        "status": status,
+        "identifier": {"type": "dns", "value": "www.example.com"},
+        "challenges": [{"type": "new-99"}, None, http01],
+    }
+
+
+def placed(ca, issuer, status="pending", **more):
+    ca.says("/newOrder", (201, order_document(ca, status, **more), {"Location": f"{ca.url}/order"}))
+    return orders.new_order(issuer, ["www.example.com"])
+
+
+def refused(issuer):
+    with pytest.raises(OperatorError) as caught:
+        orders.new_order(issuer, ["www.example.com"])
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("120", 120.0),
+        ("-5", 0.0),
+        ("9" * 300, MAXIMUM_RETRY_AFTER),
+        ("soon", None),
+        ("", None),
+        (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120.0),
+        (format_datetime(NOW - timedelta(minutes=2), usegmt=True), 0.0),
+        ("Mon, 23 Nov 2026 13:00:00 -0000", 3600.0),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(value, seconds):
+    assert retry_after_seconds(value, NOW) == seconds
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, "rateLimited"), (503, "rateLimited"), (503, "serverInternal")])
+def test_a_limit_says_until_when(ca, issuer, status, code):
+    for value in ("3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)):
+        ca.says("/newOrder", problem(code, status, **{"Retry-After": value}))
+        before = datetime.now(UTC)
+        error = refused(issuer)
+        assert isinstance(error, RateLimited)
+        assert abs(error.until - before - timedelta(hours=1)) < timedelta(seconds=10)
+
+
+def test_rejected_nonces_are_replaced_by_those_of_the_errors(ca, issuer):
+    bad = problem("badNonce")
+    order = (201, order_document(ca, "ready"), {"Location": f"{ca.url}/order"})
+    ca.says("/newOrder", *[bad] * (NONCE_ATTEMPTS - 1), order)
+
+    assert orders.new_order(issuer, ["www.example.com"]).status == "ready"
+    assert ("HEAD", "/newNonce") not in ca.seen  # each reply brings the next one
+
+    ca.says("/newOrder", bad)
+    assert (type(refused(issuer)), refused(issuer).reason) == (Transient, "CAUnavailable")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param((200, b"<html>maintenance</html>"), id="a page"),
+        pytest.param((502, b"<html>bad gateway</html>"), id="a gateway's error"),
+        pytest.param((403, b"blocked"), id="a firewall's error"),
+        pytest.param((200, []), id="an array"),
+        pytest.param((200, b"[" * 100_000), id="nested without end"),
+        pytest.param((200, {"status": "pending"}), id="an order without finalize"),
+        pytest.param((200, {"status": "new", "finalize": "x"}), id="an unknown status"),
+        pytest.param((200, {"status": "valid", "finalize": "x"}), id="valid without a certificate"),
+        pytest.param((200, b" " * 2_000_000), id="more than an answer can hold"),
+        pytest.param((302, b"", {"Location": "/newOrder"}), id="a redirect"),
+        pytest.param((500, {"type": 5}), id="a strange problem"),
+    ],
+)
+def test_nonsense_is_taken_for_an_outage(ca, issuer, reply):
+    status, body, *headers = reply
+    ca.says("/newOrder", (status, body, {"Location": f"{ca.url}/order"} | (headers[0] if headers else {})))
+    error = refused(issuer)
+    assert (type(error), error.reason) == (Transient, "CAUnavailable")
+    assert "127.0.0.1" not in error.message
+
+
+def test_a_ca_without_nonces_and_one_with_broken_ones(ca, issuer):
+    for nonce in (None, "a"):
+        for path in ("/newNonce", "/directory", "/newAccount"):
+            status, body, headers = ca.replies[path][0]
+            ca.says(path, (status, body, headers | {"Replay-Nonce": nonce}))
+        error = refused(issuer)
+        assert (type(error), error.reason) == (Transient, "CAUnavailable")
+
+
+def test_redirects_of_the_directory_end(ca, issuer):
+    ca.says("/directory", (302, b"", {"Location": "/directory"}))
+    assert "circles" in refused(issuer).message
+
+
+def test_the_directory_is_fetched_once_and_again_after_trouble(ca, issuer):
+    placed(ca, issuer)
+    placed(ca, issuer)
+    assert ca.seen.count(("GET", "/directory")) == 1
+
+    ca.says("/newOrder", (200, b" " * 2_000_000))
+    refused(issuer)
+    placed(ca, issuer)
+    assert ca.seen.count(("GET", "/directory")) == 2
+
+
+def test_many_threads_register_once(ca, issuer):
+    threads = [threading.Thread(target=issuer.ensure_account) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert issuer.account_url == f"{ca.url}/account/1"
+    assert ca.seen.count(("POST", "/newAccount")) == 1
+
+
+def test_a_lost_account_is_registered_again_once(ca, issuer):
+    ca.says("/newOrder", problem("accountDoesNotExist"))
+    assert refused(issuer).reason == "CAUnavailable"
+    assert ca.seen.count(("POST", "/newAccount")) == 2
+    assert ca.seen.count(("POST", "/newOrder")) == 2
+
+
+def test_the_wait_is_the_ca_s_or_a_little_longer_each_time(ca, issuer):
+    order = placed(ca, issuer, "processing")
+    ca.says("/order", (200, order_document(ca, "processing"), {"Retry-After": "7"}))
+    assert orders.advance(issuer, order, b"").retry_after == 7
+
+    ca.says("/order", (200, order_document(ca, "processing")))
+    waits = []
+    for _ in range(12):
+        waits.append(order.retry_after)
+        order = orders.advance(issuer, order, b"")
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (FIRST_POLL, LAST_POLL)
+
+
+def test_an_order_that_stays_pending_is_looked_at_through_its_authorization(ca, issuer):
+    order = placed(ca, issuer)
+    ca.says("/authorization", (200, authorization(ca)))
+    ca.says("/challenge", (200, {}))
+    order = orders.advance(issuer, orders.advance(issuer, order, b""), b"")
+    ca.says("/order", (200, order_document(ca, "pending")))
+    error = {"type": f"{PROBLEM}dns", "detail": "NXDOMAIN"}
+    ca.says("/authorization", (200, authorization(ca, "invalid", "invalid", error=error)))
+
+    while order.polls < 3:
+        order = orders.advance(issuer, order, b"")
+    with pytest.raises(ChallengeFailed) as caught:
+        orders.advance(issuer, order, b"")
+    assert caught.value.reason == "DNSNotFound"
+
+
+def test_an_order_that_is_not_ready_yet_is_finalized_later(ca, issuer):
+    key_pem = pki.generate_key("ECDSA-P256")
+    csr = pki.csr_der(key_pem, ["www.example.com"])
+    order = placed(ca, issuer, "ready")
+    ca.says("/finalize", problem("orderNotReady", 403), (200, order_document(ca, "processing")))
+    ca.says("/order", (200, order_document(ca, "ready")))
+    statuses = []
+    for _ in range(3):
+        order = orders.advance(issuer, order, lambda: csr)
+        statuses.append((order.status, order.retry_after > 0))
+    assert statuses == [("pending", True), ("ready", False), ("processing", True)]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind", "reason"),
+    [
+        ("caa", "valid", ChallengeFailed, "CAAForbids"),
+        ("badCSR", "valid", Rejected, "CARejected"),
+        ("serverInternal", "valid", ChallengeFailed, "OrderInvalid"),
+        ("unauthorized", "valid", ChallengeFailed, "ChallengeUnreachable"),
+        (None, "valid", ChallengeFailed, "OrderInvalid"),
+        (None, "invalid", ChallengeFailed, "ChallengeUnreachable"),
+        (None, "expired", Transient, "OrderInvalid"),
+    ],
+)
+def test_why_an_order_is_invalid(ca, issuer, code, status, kind, reason):
+    ca.says("/authorization", (200, authorization(ca, status, status)))
+    error = {"type": PROBLEM + code} if code else None
+    order = placed(ca, issuer, "invalid", error=error)
+    with pytest.raises(OperatorError) as caught:
+        orders.advance(issuer, order, b"")
+    assert (type(caught.value), caught.value.reason) == (kind, reason)
+
+
+@pytest.mark.parametrize("code", ["alreadyReplaced", "malformed", "unauthorized"])
+def test_a_renewal_that_the_ca_does_not_see_as_one_is_an_order_like_any(ca, issuer, code):
+    order = (201, order_document(ca, "ready"), {"Location": f"{ca.url}/order"})
+    ca.says("/newOrder", problem(code, 409), order)
+    assert orders.new_order(issuer, ["www.example.com"], replaces="a.b").status == "ready"
+
+
+def test_settings_that_are_of_no_use(ca):
+    with pytest.raises(ConfigError, match="caBundle of issuer scripted"):
+        ca.issuer(ca_bundle_pem=b"not a certificate")
+    with pytest.raises(ConfigError, match="account key"):
+        Issuer(IssuerSettings("scripted", ca.url), b"not a key")
+    with pytest.raises(Rejected, match="base64url"):
+        ca.issuer(external_account=ExternalAccount("kid", "*")).ensure_account()
+
+
+def test_no_key_is_shown(issuer):
+    assert "PRIVATE" not in repr(issuer) + repr(AccountKey(ACCOUNT_KEY))
+    assert len(issuer.thumbprint) == 43
