@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from acme import jws, messages
@@ -13,18 +12,12 @@ from josepy.json_util import decode_b64jose
 from josepy.jwa import ES256, ES384, ES512, RS256, JWASignature
 from josepy.jwk import JWK
 
+from certward.acme.settings import ExternalAccount
+
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 # RFC 7518, 3.1: which algorithm belongs to which kind of key.
 _ALGORITHMS: Mapping[str, JWASignature] = {"RSA": RS256, "P-256": ES256, "P-384": ES384, "P-521": ES512}
-
-
-@dataclass(frozen=True)
-class ExternalAccount:
-    """An account that the CA's customer has already (RFC 8555, 7.3.4); the key is base64url."""
-
-    key_id: str
-    hmac_key: str = field(repr=False)
 
 
 class AccountKey:

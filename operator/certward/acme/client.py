@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -10,8 +9,9 @@ from urllib.parse import urlsplit
 
 from acme import messages
 
-from certward.acme.account import AccountKey, ExternalAccount
+from certward.acme.account import AccountKey
 from certward.acme.problems import ProblemReply, to_error
+from certward.acme.settings import ExternalAccount, IssuerSettings
 from certward.acme.shared import Shared
 from certward.acme.tls import tls_context
 from certward.acme.transport import JSON, Reply, Transport
@@ -20,25 +20,6 @@ from certward.errors import ConfigError, OperatorError, RateLimited, Rejected, T
 __all__ = ["ExternalAccount", "Issuer", "IssuerSettings"]
 
 _REQUIRED_RESOURCES = ("newNonce", "newAccount", "newOrder")
-
-
-@dataclass(frozen=True)
-class IssuerSettings:
-    """What the configuration says of an issuer.
-
-    Attributes:
-        name: unique in the configuration.
-        directory: URL of the ACME directory.
-        email: contact of the account; may be empty.
-        ca_bundle_pem: roots for the directory's own TLS, in addition to the system's.
-        external_account: where the CA wants one.
-    """
-
-    name: str
-    directory: str
-    email: str = ""
-    ca_bundle_pem: bytes = b""
-    external_account: ExternalAccount | None = None
 
 
 class Issuer:
@@ -153,6 +134,14 @@ class Issuer:
             if reply.problem.code != "accountDoesNotExist":
                 raise
         return self._post(url, payload, self._register(known=account_url), accept)
+
+    def get(self, url: str) -> Reply:
+        """A request without a signature.
+
+        Raises:
+            ProblemReply, Transient: as `post`.
+        """
+        return self._transport().get(url)
 
     def document(self, reply: Reply) -> dict[str, Any]:
         """The JSON object of a reply.

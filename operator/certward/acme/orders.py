@@ -7,9 +7,8 @@
                   poll order
 
 Each call of `advance` sends exactly one request. The order's URL and the certificate's key are all that has
-to be kept: `resume` reads everything else from the CA. A step that the CA has made unnecessary (an
-authorization that is valid already, an order that is valid at once) is skipped; a normal issuance takes seven
-requests.
+to be kept: `resume` reads everything else from the CA. A step that the CA has made unnecessary (an authorization
+or an order that is valid already) is skipped; a normal issuance takes seven requests.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,8 +27,7 @@ from certward.acme.transport import PEM_CHAIN, Reply
 from certward.errors import ChallengeFailed, OperatorError, RateLimited, Rejected, Retryable, Transient
 from certward.model import pki
 
-# An order that stays pending is looked at through an authorization each so many polls: not every CA makes the
-# order invalid as soon as an authorization is.
+# Each so many polls a pending order is looked at through an authorization: not every CA fails both at once.
 _LOOK_CLOSER = 4
 
 

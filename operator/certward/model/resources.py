@@ -170,7 +170,7 @@ class Domain:
     @property
     def secret_name(self) -> str:
         """The Secret that holds the certificate obtained for this Domain."""
-        return f"{self.meta.name}-tls"
+        return secret_name(self.meta.name)
 
     @property
     def next_secret_name(self) -> str:
@@ -215,6 +215,11 @@ class TLSPolicy:
 
 
 Resource = App | Domain | TLSPolicy
+
+
+def secret_name(domain: str) -> str:
+    """The Secret of a Domain, by the Domain's name."""
+    return f"{domain}-tls"
 
 
 def key_of(resource: Resource) -> Key:

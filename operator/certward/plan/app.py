@@ -1,29 +1,47 @@
 """The status of an App: a summary of its Domains and of the TLS that it is served with."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from certward.model.conditions import Condition, is_true, no, render, unknown, yes
-from certward.model.profiles import Profile
+from certward.model.profiles import Profile, default_key_type
 from certward.model.resources import App, Domain
 
 #: Domain states in which nothing is wrong although nothing is served: nobody asked for a certificate.
 _QUIET_REASONS = ("AutomaticDisabled",)
 
 
-def status(
-    app: App, domains: Sequence[Domain], *, profile: Profile, missing_service: str, now: datetime
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the operator makes of what an App leaves unset, and what is wrong with what it sets.
+
+    Attributes:
+        profile: the TLS profile in force.
+        issuer: the first issuer that is asked.
+        acme_profile: the ACME profile that is asked for; empty for the CA's default.
+        ingress_class: the class that routes the App.
+        problem: (reason, sentence) when the App as a whole cannot be served; None when it can.
+    """
+
+    profile: Profile
+    issuer: str
+    acme_profile: str
+    ingress_class: str
+    problem: tuple[str, str] | None = None
+
+
+def status(app: App, domains: Sequence[Domain], resolved: Resolved, *, now: datetime) -> dict[str, Any]:
     """The whole status.
 
     Args:
         app: the App.
         domains: its Domains.
-        profile: the TLS profile in force.
-        missing_service: a Service that the App names and that does not exist; empty when all do.
+        resolved: what the operator makes of the App.
         now: aware UTC datetime; shows only where something changes.
     """
+    profile = resolved.profile
     states = [(domain, str(domain.status.get("state") or "")) for domain in domains]
     built: dict[str, Any] = {
         "observedGeneration": app.meta.generation,
@@ -34,22 +52,29 @@ def status(
             "minVersion": profile.min_version,
             "maxVersion": profile.max_version,
         },
+        "ingressClassName": resolved.ingress_class,
         "domains": {
             "total": len(domains),
             "issued": sum(state == "CertIssued" for _, state in states),
             "failing": sum(state in ("Failing", "Failed") for _, state in states),
         },
         "conditions": render(
-            _conditions(app, domains, missing_service),
+            _conditions(domains, resolved.problem),
             app.status.get("conditions") or (),
             generation=app.meta.generation,
             now=now,
         ),
     }
+    if app.is_automatic:
+        built["certificates"] = {
+            "issuer": resolved.issuer,
+            "profile": resolved.acme_profile,
+            "keyType": app.key_type or default_key_type(profile),
+        }
     return built
 
 
-def _conditions(app: App, domains: Sequence[Domain], missing_service: str) -> list[Condition]:
+def _conditions(domains: Sequence[Domain], problem: tuple[str, str] | None) -> list[Condition]:
     broken = [d for d in domains if d.status.get("state") in ("Failing", "Failed")]
     failed = [d for d in domains if d.status.get("state") == "Failed"]
     pending = [
@@ -59,19 +84,15 @@ def _conditions(app: App, domains: Sequence[Domain], missing_service: str) -> li
         and d.status.get("reason") not in _QUIET_REASONS
         and d not in broken
     ]
-    if missing_service:
-        sentence = (
-            f"There is no Service {missing_service} in namespace {app.meta.namespace}; create it, or correct the "
-            "Service of the App."
-        )
-        ready = no("Ready", "ServiceNotFound", sentence)
+    if problem:
+        ready = no("Ready", *problem)
     elif broken:
         ready = no("Ready", "DomainsFailing", f"See Domain {_first(broken)}.")
     elif pending:
         ready = no("Ready", "DomainsPending", f"Waiting for Domain {_first(pending)}.")
     else:
         ready = yes("Ready", "Served" if domains else "NoDomains")
-    is_working = bool(pending or missing_service or len(broken) > len(failed))
+    is_working = bool(pending or problem or len(broken) > len(failed))
     return [
         ready,
         _policy_enforced(domains),

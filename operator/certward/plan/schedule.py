@@ -25,7 +25,8 @@ def retry_at(error: OperatorError, failures: int, now: datetime) -> datetime | N
         The time, or None when only a changed spec or configuration can mend it.
     """
     if isinstance(error, RateLimited):
-        return max(error.until, now)
+        # A status holds whole seconds; never a moment earlier than the CA said.
+        return max(error.until, now).replace(microsecond=0) + timedelta(seconds=1)
     if isinstance(error, Rejected):
         return None
     if isinstance(error, ChallengeFailed):

@@ -14,6 +14,7 @@ from certward.names import ANNOTATION_DEFAULT_REVISION, API_VERSION
 from certward.plan import app as decisions
 from certward.render.dialects import Dialect
 from certward.runtime.defaults import Defaults
+from certward.runtime.gather import class_of
 from certward.runtime.services import Services
 
 log = logging.getLogger(__name__)
@@ -54,16 +55,34 @@ class Apps:
         app = self._cache.app(key.namespace, key.name) or app
         for dialect in self._dialects.values():
             self._ensurer.absent(dialect.obsolete_of(app))
-        missing = self._services.missing(app)
-        status = decisions.status(
-            app,
-            self._cache.domains_of(key.namespace, key.name),
+        resolved = self._resolve(app)
+        domains = self._cache.domains_of(key.namespace, key.name)
+        self._write(app, decisions.status(app, domains, resolved, now=datetime.now(UTC)))
+        return resolved.problem is not None, touched
+
+    def _resolve(self, app: App) -> decisions.Resolved:
+        issuer = app.issuer or next((issuer.name for issuer in self._config.issuers), "")
+        configured = self._config.issuer(issuer)
+        ingress_class = class_of(self._config, app)
+        return decisions.Resolved(
             profile=self._defaults.profile_of(app),
-            missing_service=missing,
-            now=datetime.now(UTC),
+            issuer=issuer,
+            acme_profile=app.acme_profile or (configured.profile if configured else ""),
+            ingress_class=ingress_class,
+            problem=self._problem(app, ingress_class),
         )
-        self._write(app, status)
-        return bool(missing), touched
+
+    def _problem(self, app: App, ingress_class: str) -> tuple[str, str] | None:
+        if ingress_class not in self._config.ingress.classes:
+            known = ", ".join(self._config.ingress.classes)
+            return "IngressClassUnknown", f"Ingress class {ingress_class} is not configured; use one of: {known}."
+        if missing := self._services.missing(app):
+            sentence = (
+                f"There is no Service {missing} in namespace {app.meta.namespace}; create it, or correct the Service "
+                "of the App."
+            )
+            return "ServiceNotFound", sentence
+        return None
 
     def _pin(self, app: App) -> set[Key]:
         """Write down which revision's default the App has, once; from then on no change of the default moves it."""

@@ -76,6 +76,7 @@ class Domains:
             domain = self._cache.domain(key.namespace, key.name)
             if domain is None or domain.meta.is_deleting:
                 self._memories.drop(key)
+                self._secrets.forget(key.namespace, key.name)
                 return None, touched  # the API server deletes what belongs to it, by ownerReferences
             pause = self._pass(domain, self._memories.of(key, domain.meta.uid), touched)
             if pause is not None:

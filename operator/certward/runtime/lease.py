@@ -75,7 +75,7 @@ class Leadership:
             try:
                 self._try()
             except Conflict:
-                continue  # somebody else was faster; read again
+                log.debug("lease: somebody else was faster")
             except OperatorError as error:
                 log.warning("lease: %s", error.message)
             self._stop.wait(self._interval if self._leading.is_set() else min(1.0, self._interval))

@@ -40,8 +40,6 @@ from certward.runtime.services import Services
 
 log = logging.getLogger(__name__)
 
-#: No full LIST for so long although the API server answers means that something is stuck.
-_STUCK_SECONDS = 3 * RESYNC_SECONDS
 _ADDRESS_SECONDS = 5.0
 
 
@@ -207,9 +205,9 @@ class Operator:
         return self._issuers.thumbprint(names[0]) if names else None
 
     def _problem(self) -> str:
-        age = time.monotonic() - self.reconciler.synced_at
-        if self.reconciler.synced_at and age > _STUCK_SECONDS and not self._keeper.is_alive():
-            return f"no full list for {age:.0f} s"
+        """What only a restart can mend; the API server or a CA being away is not."""
+        if self.reconciler.synced_at and not (self._keeper.is_alive() and self.reconciler.is_alive()):
+            return "a thread has died"
         return ""
 
     def _readiness(self) -> tuple[bool, dict[str, Any]]:

@@ -70,6 +70,10 @@ class Reconciler:
         for worker in self._workers:
             worker.start()
 
+    def is_alive(self) -> bool:
+        """Whether the workers run."""
+        return all(worker.is_alive() for worker in self._workers)
+
     def stop(self, timeout: float) -> None:
         """Let the workers finish what they are at.
 
@@ -122,14 +126,14 @@ class Reconciler:
 
     def _work(self) -> None:
         while not self._stop.is_set():
+            if not self._may_work():
+                self._stop.wait(0.1)  # what changes meanwhile waits in the queue, each key once
+                continue
             key = self._queue.take(timeout=1.0)
             if key is None:
                 continue
             try:
-                if self._may_work():
-                    self._reconcile(key)
-                else:
-                    self._queue.add(key, 1.0)
+                self._reconcile(key)
             finally:
                 self._queue.done(key)
 

@@ -11,7 +11,7 @@ from typing import Any
 from certward.kube.client import Client
 from certward.model import keys, pki
 from certward.model.keys import CertificateProblem
-from certward.model.resources import Domain
+from certward.model.resources import Domain, secret_name
 from certward.names import LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
 from certward.plan.checks import SecretState
 from certward.render.manifests import ANNOTATION_ISSUER, certificate_secret, next_key_secret
@@ -50,10 +50,10 @@ class Secrets:
             return replace(known, facts=None, problem="The certificate has expired.")
         return known
 
-    def forget(self, domain: Domain) -> None:
-        """Drop what is remembered of a Domain's Secret."""
+    def forget(self, namespace: str, domain: str) -> None:
+        """Drop what is remembered of the Secret of a Domain that is gone."""
         with self._lock:
-            self._known.pop((domain.meta.namespace, domain.secret_name), None)
+            self._known.pop((namespace, secret_name(domain)), None)
 
     def next_key(self, domain: Domain) -> bytes | None:
         """The key of an open order, or None when there is none that can be used."""

@@ -1,0 +1,108 @@
+"""What is asked of a CA about a certificate or a hostname that it has issued for."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from acme import messages
+
+from certward.acme.client import Issuer
+from certward.acme.order import Order
+from certward.acme.problems import ProblemReply
+from certward.model import pki
+
+#: When to ask for renewal information again where the CA does not say (RFC 9773, 4.3.3).
+DEFAULT_ASK_AGAIN = timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class RenewalInfo:
+    """When the CA wants a certificate renewed (RFC 9773, 4.2).
+
+    Attributes:
+        start: begin of the suggested window, aware; in the past where it is urgent.
+        end: end of the window.
+        ask_again_after: how long this answer is good for.
+    """
+
+    start: datetime
+    end: datetime
+    ask_again_after: timedelta
+
+
+def renewal_info(issuer: Issuer, certificate_id: str) -> RenewalInfo | None:
+    """When to renew, or None where the CA has no opinion: it does not support the question or the certificate.
+
+    Args:
+        issuer: the CA.
+        certificate_id: from `pki.ari_certificate_id`.
+
+    Raises:
+        Transient, RateLimited: ask again later.
+    """
+    base = issuer.directory().get("renewalInfo")
+    if not isinstance(base, str):
+        return None
+    try:
+        reply = issuer.get(f"{base}/{certificate_id}")
+    except ProblemReply as problem:
+        if problem.problem.status in (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST, HTTPStatus.GONE):
+            return None
+        raise issuer.error(problem) from problem
+    window = issuer.document(reply).get("suggestedWindow")
+    start, end = (_moment(window, name) for name in ("start", "end"))
+    if start is None or end is None or end < start:
+        raise issuer.not_understood()
+    again = DEFAULT_ASK_AGAIN if reply.retry_after is None else timedelta(seconds=reply.retry_after)
+    return RenewalInfo(start, end, again)
+
+
+def revoke(issuer: Issuer, chain_pem: bytes, reason: int = 0) -> None:
+    """Revoke a certificate (RFC 8555, 7.6); one that is revoked already is fine.
+
+    Args:
+        issuer: the CA that issued it, to this account.
+        chain_pem: the leaf comes first.
+        reason: RFC 5280, 5.3.1; such as 1 for a key that got known, 4 for superseded.
+
+    Raises:
+        CertificateProblem: there is no certificate.
+        OperatorError: as `problems` says.
+    """
+    request = messages.Revocation(certificate=pki.load_chain(chain_pem)[0], reason=reason)
+    try:
+        issuer.post(str(issuer.directory()["revokeCert"]), request.json_dumps().encode())
+    except ProblemReply as problem:
+        if problem.problem.code != "alreadyRevoked":
+            raise issuer.error(problem) from problem
+    except KeyError as error:
+        raise issuer.not_understood() from error
+
+
+def deactivate_authorizations(issuer: Issuer, order: Order) -> None:
+    """Give up the authorizations of an order (RFC 8555, 7.5.2), so that control has to be proven anew.
+
+    The order itself is dead afterwards. To undo what an earlier owner of a hostname has proven, place an order
+    for it (the CA puts the authorizations into it that it would reuse), deactivate them, and place another one.
+
+    Raises:
+        OperatorError: as `problems` says.
+    """
+    payload = json.dumps({"status": "deactivated"}).encode()
+    for url in order.authorization_urls:
+        try:
+            issuer.post(url, payload)
+        except ProblemReply as problem:
+            # One that is not there any more, or not valid or pending any more, proves nothing.
+            if problem.problem.code != "malformed" and problem.problem.status != HTTPStatus.NOT_FOUND:
+                raise issuer.error(problem, order.hostnames[0] if order.hostnames else "") from problem
+
+
+def _moment(window: Any, name: str) -> datetime | None:  # noqa: ANN401 - as it came from the CA
+    try:
+        moment = datetime.fromisoformat(window[name])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
