@@ -17,7 +17,7 @@ from certward.plan.observed import Observed, Plan, Routes, Step
 PROOF_PATIENCE = timedelta(seconds=30)
 PROOF_RETRY = timedelta(milliseconds=250)
 PROOF_RETRY_SLOW = timedelta(seconds=10)
-#: How soon another look is taken at something that no watch tells about (a missing Service).
+#: How soon another look is taken at something that no watch tells about (a missing Service, a Secret in the way).
 BLOCKED_RECHECK = timedelta(seconds=10)
 FAR = timedelta(hours=12)
 
@@ -91,7 +91,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
             failures=attempts.failures if wanted else 0,
             next_attempt=attempts.until if wanted else None,
         ),
-        again_after=again,
+        again_after=min(again, BLOCKED_RECHECK) if obstacle and observed.secret.exists and not facts else again,
         why=why,
     )
 

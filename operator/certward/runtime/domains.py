@@ -1,6 +1,7 @@
 """One Domain: gather what is known, decide, act; again until nothing is left to do at once."""
 
 import logging
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: More steps in one go than any issuance takes; a plan that asks for more is a mistake in the decisions.
 _MAX_STEPS = 60
+#: How long an ingress may go on with the routes of a hostname's former owner.
+_SETTLE_SECONDS = 3.0
 #: How soon a host is looked at again whose objects are in somebody's way.
 _BLOCKED_RETRY = timedelta(seconds=30)
 
@@ -126,7 +129,9 @@ class Domains:
                     challenge_port=self._config.challenge.http01.port,
                 )
             )
-            self._ensurer.present((*rendered.shared, *rendered.own))
+            is_answered = self._issuance.is_answered(observed, plan, memory)
+            if self._ensurer.present((*rendered.shared, *rendered.own)) and is_answered:
+                memory.settle_until = time.monotonic() + _SETTLE_SECONDS
             self._ensurer.absent(rendered.unwanted)
         except Blocked as obstacle:
             log.warning("%s: %s", key_of(domain), obstacle.message)

@@ -66,9 +66,23 @@ class Issuance:
             if observed.order_url:
                 self._secrets.drop_next_key(observed.domain)
 
+    def is_answered(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
+        """Whether the challenge path answers rightly although its route is only about to be made.
+
+        Then it is the route of a former owner of the hostname, which the ingress will drop, maybe for a moment before
+        it takes up the new one; a validation in that moment would fail.
+        """
+        if observed.secret.facts or memory.is_preflighted or observed.order_url or not plan.routes:
+            return False
+        address = self._addresses.http(observed.app) if plan.routes.challenge else None
+        thumbprint = self._issuers.thumbprint(plan.issuer) if address else None
+        return bool(address and thumbprint and not self._look(address, observed.domain.hostname, thumbprint))
+
     def _preflight(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         issuer = self._issuers.ready(plan.issuer)
         started = time.monotonic()
+        if started < memory.settle_until:
+            return _PREFLIGHT_PAUSE
         if memory.preflight_since is None:
             memory.preflight_since = started
         address = self._addresses.http(observed.app)

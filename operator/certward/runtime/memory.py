@@ -23,6 +23,7 @@ class Memory:
         order_created_at: when, RFC 3339.
         is_preflighted: the challenge path has been seen to work since the last failure.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
+        settle_until: monotonic time before which an answer on the challenge path may still be another route's.
         proof: what the last handshake showed.
         failure: what the last step ended with, until the status says so.
         failed_inputs: what the last failure was based on; a change of it is an edit, which retries at once.
@@ -34,6 +35,7 @@ class Memory:
     order_created_at: str = ""
     is_preflighted: bool = False
     preflight_since: float | None = None
+    settle_until: float = 0.0
     proof: Proof | None = None
     failure: OperatorError | None = None
     failed_inputs: tuple[object, ...] | None = None
