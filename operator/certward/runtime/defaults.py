@@ -54,7 +54,8 @@ class Defaults:
 
     def profile_of(self, app: App) -> Profile:
         """The profile in force for an App."""
-        return policy.effective_profile(app, default=self._default, history=self._history)
+        rules = policy.Rules(default=self._default, history=self._history)
+        return policy.effective(app, (), rules).profile
 
 
 def _parse(text: str) -> tuple[DefaultChange, ...]:

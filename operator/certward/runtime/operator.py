@@ -156,7 +156,7 @@ class Operator:
 
     def stop(self) -> None:
         """Finish what is being worked on, give the Lease up, stop listening."""
-        self._stop.set()
+        self._stop.set()  # /readyz says so from here on
         self.reconciler.stop(timeout=10)
         self._lease.stop()
         self._answerer.close()
@@ -211,7 +211,7 @@ class Operator:
         return ""
 
     def _readiness(self) -> tuple[bool, dict[str, Any]]:
-        is_synced = self.reconciler.synced_at > 0
+        is_synced = self.reconciler.synced_at > 0 and not self._stop.is_set()
         return is_synced, {
             "synced": is_synced,
             "leader": self._may_work(),
