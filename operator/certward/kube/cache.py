@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from certward.model.hostnames import is_wildcard, parent
+from certward.model.policy import rank
 from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, key_of
 
 T = TypeVar("T", App, Domain, TLSPolicy)
@@ -44,8 +45,8 @@ class Cache:
                 self._unlink(known)
             self._objects[key] = resource
             self._link(resource)
-            if known is not None and not _means_work(known, resource):
-                return {key}
+            if known is not None and not _is_redeclared(known, resource):
+                return {key} | self._watching(known, resource)
             return touched | self._related(resource)
 
     def drop(self, key: Key, uid: str = "") -> set[Key]:
@@ -89,6 +90,11 @@ class Cache:
         """A Domain."""
         found = self._objects.get(Key("Domain", namespace, name))
         return found if isinstance(found, Domain) else None
+
+    def policy(self, namespace: str, name: str) -> TLSPolicy | None:
+        """A TLSPolicy."""
+        found = self._objects.get(Key("TLSPolicy", namespace, name))
+        return found if isinstance(found, TLSPolicy) else None
 
     def keys(self, kind: str) -> list[Key]:
         """The keys of all objects of a kind."""
@@ -153,10 +159,24 @@ class Cache:
             related = {key_of(resource), Key("App", namespace, resource.app), Key("Namespace", "", namespace)}
             related |= self._claimants(resource.hostname)
             return related | self._by_secret.get(_secret_id(resource), set())
+        policies = self._by_namespace.get(("TLSPolicy", namespace), set())
         if isinstance(resource, App):
             mine = {key_of(resource), Key("Namespace", "", namespace)}
-            return mine | self._by_app.get(Key("App", namespace, name), set())
-        return {key_of(resource)} | self._by_namespace.get(("App", namespace), set())
+            return mine | policies | self._by_app.get(Key("App", namespace, name), set())
+        related = {key_of(resource)} | policies
+        for app in self.all(App, namespace):
+            if rank(resource, app) is not None:
+                related |= {key_of(app)} | self._by_app.get(key_of(app), set())
+        return related
+
+    def _watching(self, known: Resource, new: Resource) -> set[Key]:
+        """Whoever sums up this object's status, when what they sum up has changed."""
+        namespace = new.meta.namespace
+        if isinstance(known, Domain) and isinstance(new, Domain):
+            return {Key("App", namespace, new.app)} if _summary(known) != _summary(new) else set()
+        if isinstance(known, App) and isinstance(new, App) and _tls_summary(known) != _tls_summary(new):
+            return set(self._by_namespace.get(("TLSPolicy", namespace), ()))
+        return set()
 
     def _claimants(self, hostname: str) -> set[Key]:
         """Who claims a hostname, or what conflicts with it: `*.d` conflicts with the names directly under d."""
@@ -190,12 +210,21 @@ def _secret_id(domain: Domain) -> str:
     return f"{domain.meta.namespace}-{domain.secret_name}"
 
 
-def _means_work(known: Resource, new: Resource) -> bool:
-    """Whether others have to be looked at: what they read of this object has changed (status alone is not read)."""
-    if isinstance(known, Domain) and isinstance(new, Domain):
-        # The App sums up its Domains.
-        return known.meta.generation != new.meta.generation or _summary(known) != _summary(new)
-    return known.meta.generation != new.meta.generation or known.meta.annotations != new.meta.annotations
+def _is_redeclared(known: Resource, new: Resource) -> bool:
+    """Whether what users declare has changed: spec, labels, annotations, or that it is to go."""
+    before, after = known.meta, new.meta
+    return (
+        before.uid != after.uid
+        or before.generation != after.generation
+        or before.annotations != after.annotations
+        or before.labels != after.labels
+        or before.is_deleting != after.is_deleting
+    )
+
+
+def _tls_summary(app: App) -> tuple[object, ...]:
+    conditions = app.status.get("conditions") or ()
+    return (app.status.get("tls"), *(c.get("status") for c in conditions if c.get("type") == "PolicyEnforced"))
 
 
 def _summary(domain: Domain) -> tuple[object, ...]:

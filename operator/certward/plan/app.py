@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from certward.model.conditions import Condition, is_true, no, render, unknown, yes
-from certward.model.profiles import Profile, default_key_type
+from certward.model.grade import Grade, worst
+from certward.model.policy import Effective
+from certward.model.profiles import default_key_type
 from certward.model.resources import App, Domain
 
 #: Domain states in which nothing is wrong although nothing is served: nobody asked for a certificate.
@@ -18,14 +20,16 @@ class Resolved:
     """What the operator makes of what an App leaves unset, and what is wrong with what it sets.
 
     Attributes:
-        profile: the TLS profile in force.
+        effective: the TLS that it is to be served with.
+        grades: of the hosts that are served; None while not all of them have been scanned.
         issuer: the first issuer that is asked.
         acme_profile: the ACME profile that is asked for; empty for the CA's default.
         ingress_class: the class that routes the App.
         problem: (reason, sentence) when the App as a whole cannot be served; None when it can.
     """
 
-    profile: Profile
+    effective: Effective
+    grades: Sequence[Grade] | None
     issuer: str
     acme_profile: str
     ingress_class: str
@@ -41,16 +45,19 @@ def status(app: App, domains: Sequence[Domain], resolved: Resolved, *, now: date
         resolved: what the operator makes of the App.
         now: aware UTC datetime; shows only where something changes.
     """
-    profile = resolved.profile
+    profile = resolved.effective.profile
+    grade = _grade(app, resolved)
     states = [(domain, str(domain.status.get("state") or "")) for domain in domains]
     built: dict[str, Any] = {
         "observedGeneration": app.meta.generation,
         "tls": {
             "profile": profile.name,
             "revision": profile.revision,
-            "policy": "",
+            "policy": resolved.effective.policy,
             "minVersion": profile.min_version,
             "maxVersion": profile.max_version,
+            "grade": grade.letter,
+            "gradeCappedBy": grade.capped_by,
         },
         "ingressClassName": resolved.ingress_class,
         "domains": {
@@ -72,6 +79,17 @@ def status(app: App, domains: Sequence[Domain], resolved: Resolved, *, now: date
             "keyType": app.key_type or default_key_type(profile),
         }
     return built
+
+
+def _grade(app: App, resolved: Resolved) -> Grade:
+    """The worst grade of the App's hosts; the one before while they are being scanned anew."""
+    if resolved.grades is not None:
+        return worst(resolved.grades)
+    before = app.status.get("tls") or {}
+    profile = resolved.effective.profile
+    if (before.get("profile"), before.get("revision")) != (profile.name, profile.revision):
+        return Grade("", "")
+    return Grade(before.get("grade") or "", before.get("gradeCappedBy") or "")
 
 
 def _conditions(domains: Sequence[Domain], problem: tuple[str, str] | None) -> list[Condition]:

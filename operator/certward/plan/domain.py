@@ -11,12 +11,15 @@ from certward.names import ANNOTATION_REFRESH
 from certward.plan import gates, schedule, status
 from certward.plan.checks import CertificateInput, Wanted, why_issue
 from certward.plan.gates import Verdict
-from certward.plan.observed import Observed, Plan, Routes, Step
+from certward.plan.observed import Observed, Plan, Routes, Step, label
 
 #: How long a host may take to show a new certificate before that counts as not served.
 PROOF_PATIENCE = timedelta(seconds=30)
 PROOF_RETRY = timedelta(milliseconds=250)
 PROOF_RETRY_SLOW = timedelta(seconds=10)
+#: How long after a route of somebody else for the same host has come or gone it is looked at closely.
+DISTURBANCE = timedelta(seconds=12)
+DISTURBANCE_LOOK = timedelta(seconds=1)
 #: How soon another look is taken at something that no watch tells about (a missing Service, a Secret in the way).
 BLOCKED_RECHECK = timedelta(seconds=10)
 FAR = timedelta(hours=12)
@@ -70,6 +73,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         and facts is not None
         and (proven or bool(observed.domain.status.get("certificate"))),
         profile=observed.profile if fits else None,
+        hsts=observed.hsts if proven else None,
     )
     attempts = _attempts(observed, now)
     step, again, order_open, why = _next_step(observed, facts, wanted, attempts, key_type, now)
@@ -194,8 +198,11 @@ def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> tim
     proof = observed.proof
     if proof is None:
         return timedelta()
-    if proof.profile and proof.profile != f"{observed.profile.revision}/{observed.profile.name}":
+    fits = profiles.fits(observed.profile, facts.key_type)
+    if fits and proof.profile and proof.profile != label(observed.profile):
         return timedelta()  # scanned for another profile than the one in force now
+    if observed.disturbed is not None and observed.disturbed < DISTURBANCE:
+        return proof.at + DISTURBANCE_LOOK - now
     if not proof.problem and proof.fingerprint == facts.fingerprint_sha256:
         is_settled = proof.policy_reason != "NotServed"
         return proof.at + (observed.probe_interval if is_settled else PROOF_RETRY_SLOW) - now

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from certward.errors import OperatorError
+from certward.model.policy import HSTS
 from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
 from certward.plan.checks import SecretState
@@ -23,7 +24,9 @@ class Proof:
         versions: protocol versions that the host accepts, lowest first; empty when not scanned.
         policy_problem: how what is accepted differs from the profile, as a sentence; empty when it does not.
         policy_reason: Enforced, EnforcedNarrower, NotServed, NotEnforceable, or empty when not scanned.
-        profile: the "revision/name" that the scan was held against.
+        profile: label of the profile that the scan was held against; empty when not scanned.
+        grade: the SSL Labs grade of what the scan found; empty when not scanned.
+        grade_capped_by: what keeps it from being better.
         since: when a handshake first failed to show the certificate that is declared now; None when it shows.
     """
 
@@ -34,6 +37,8 @@ class Proof:
     policy_problem: str = ""
     policy_reason: str = ""
     profile: str = ""
+    grade: str = ""
+    grade_capped_by: str = ""
     since: datetime | None = None
 
 
@@ -51,7 +56,10 @@ class Observed:
         secret: the certificate at hand.
         next_key_type: key type of the stored key of an open order; empty when there is none.
         next_spki: hash of that key's public half; equal to the certificate's once the order has been stored.
-        profile: the TLS profile in force for the App.
+        profile: the TLS profile in force for the App, cut to the floor.
+        hsts: the Strict-Transport-Security header that the policy in force asks for.
+        foreign: routes of others for the same host, as "Kind namespace/name".
+        disturbed: time since the routes of others for this host last changed; None: not lately.
         issuers: names of the issuers that may be used, in order; empty when none fits.
         unknown_issuer: the issuer that the App names and the configuration lacks; else empty.
         order_url: the open order, from status or from this process; empty when none.
@@ -69,6 +77,9 @@ class Observed:
     domain: Domain
     app: App | None
     profile: Profile
+    hsts: HSTS | None = None
+    foreign: tuple[str, ...] = ()
+    disturbed: timedelta | None = None
     secret: SecretState = field(default_factory=SecretState)
     owner: str = ""
     refusal: tuple[str, str] | None = None
@@ -88,6 +99,11 @@ class Observed:
     wait: timedelta = timedelta()
     probe_interval: timedelta = timedelta(minutes=10)
     dns_target: str = ""
+
+
+def label(profile: Profile) -> str:
+    """What tells one profile from another, the cut by the floor included."""
+    return f"{profile.revision}/{profile.name}/{profile.min_version}"
 
 
 class Step(Enum):
@@ -110,12 +126,14 @@ class Routes:
         redirect: answer plain HTTP with a redirect.
         profile: the TLS settings, when secret_name is set; None: whatever is rendered stays as it is, because
             the certificate at hand cannot be served with the profile in force.
+        hsts: header to send with HTTPS; None: none.
     """
 
     challenge: bool
     secret_name: str
     redirect: bool
     profile: Profile | None
+    hsts: HSTS | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,8 @@ def _accepted(
         return no(
             "Accepted",
             "Conflicted",
-            f"TLSPolicy {', '.join(winners)} is in force for the same Apps and is older; this one takes effect when that "
-            "one is removed.",
+            f"TLSPolicy {', '.join(winners)} is in force for the same Apps and is older; this one takes effect once "
+            "that one is gone.",
         )
     words = []
     if _is_deprecated(policy, targeted, rules):

@@ -51,6 +51,7 @@ def http_get(
     path: str,
     *,
     tls: bool = False,
+    server_name: str = "",
     timeout: float = 5.0,
     max_bytes: int = 65536,
     proxy_protocol: bool = False,
@@ -62,6 +63,7 @@ def http_get(
         host: the Host header, and the server name with `tls`.
         path: begins with a slash.
         tls: speak HTTPS.
+        server_name: for the handshake, where it is not to be that of the Host header.
         timeout: seconds for everything together.
         max_bytes: the body is cut there.
         proxy_protocol: start with a PROXY protocol v1 header.
@@ -73,7 +75,7 @@ def http_get(
     read_max = max_bytes + (1 << 17)
     with connect(address, timeout=timeout, proxy_protocol=proxy_protocol, read_max=read_max) as link:
         if tls:
-            _start_tls(link, host)
+            _start_tls(link, server_name or host)
         connection = http.client.HTTPConnection(host)
         connection.sock = _Side(link)
         headers = {"Host": host, "User-Agent": "certward-probe", "Connection": "close"}

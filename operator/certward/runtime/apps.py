@@ -1,7 +1,7 @@
 """One App: pin its TLS default, sum up its Domains."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +9,16 @@ from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.kube.ensure import Ensurer, holds
-from certward.model.resources import App, Key, key_of
+from certward.model.conditions import is_true
+from certward.model.grade import Grade
+from certward.model.policy import Effective
+from certward.model.resources import App, Domain, Key, key_of
 from certward.names import ANNOTATION_DEFAULT_REVISION, API_VERSION
 from certward.plan import app as decisions
 from certward.render.dialects import Dialect
-from certward.runtime.defaults import Defaults
 from certward.runtime.gather import class_of
+from certward.runtime.memory import Memories
+from certward.runtime.policies import Policies
 from certward.runtime.services import Services
 
 log = logging.getLogger(__name__)
@@ -32,7 +36,8 @@ class Apps:
         dialects: Mapping[str, Dialect],
         ensurer: Ensurer,
         services: Services,
-        defaults: Defaults,
+        policies: Policies,
+        memories: Memories,
     ) -> None:
         self._config = config
         self._client = client
@@ -40,7 +45,8 @@ class Apps:
         self._dialects = dialects
         self._ensurer = ensurer
         self._services = services
-        self._defaults = defaults
+        self._policies = policies
+        self._memories = memories
 
     def reconcile(self, key: Key) -> tuple[bool, set[Key]]:
         """Bring one App's annotation and status up to date.
@@ -53,24 +59,38 @@ class Apps:
             return False, set()
         touched = self._pin(app)
         app = self._cache.app(key.namespace, key.name) or app
+        effective = self._policies.effective(app)
         for dialect in self._dialects.values():
-            self._ensurer.absent(dialect.obsolete_of(app))
-        resolved = self._resolve(app)
+            self._ensurer.absent(dialect.obsolete_of(app, has_hsts=effective.hsts is not None))
         domains = self._cache.domains_of(key.namespace, key.name)
-        self._write(app, decisions.status(app, domains, resolved, now=datetime.now(UTC)))
+        resolved = self._resolve(app, effective, domains)
+        touched |= self._write(app, decisions.status(app, domains, resolved, now=datetime.now(UTC)))
         return resolved.problem is not None, touched
 
-    def _resolve(self, app: App) -> decisions.Resolved:
+    def _resolve(self, app: App, effective: Effective, domains: Sequence[Domain]) -> decisions.Resolved:
         issuer = app.issuer or next((issuer.name for issuer in self._config.issuers), "")
         configured = self._config.issuer(issuer)
         ingress_class = class_of(self._config, app)
         return decisions.Resolved(
-            profile=self._defaults.profile_of(app),
+            effective=effective,
+            grades=self._grades(domains),
             issuer=issuer,
             acme_profile=app.acme_profile or (configured.profile if configured else ""),
             ingress_class=ingress_class,
             problem=self._problem(app, ingress_class),
         )
+
+    def _grades(self, domains: Sequence[Domain]) -> Sequence[Grade] | None:
+        """The grades of the hosts that are served; None while one of them has not been scanned by this process."""
+        found = []
+        for domain in domains:
+            if not is_true(domain.status.get("conditions") or (), "Served"):
+                continue
+            memory = self._memories.peek(key_of(domain))
+            if memory is None or memory.proof is None or not memory.proof.grade:
+                return None
+            found.append(Grade(memory.proof.grade, memory.proof.grade_capped_by))
+        return found
 
     def _problem(self, app: App, ingress_class: str) -> tuple[str, str] | None:
         if ingress_class not in self._config.ingress.classes:
@@ -86,7 +106,7 @@ class Apps:
 
     def _pin(self, app: App) -> set[Key]:
         """Write down which revision's default the App has, once; from then on no change of the default moves it."""
-        revision = self._defaults.revision_of(app)
+        revision = self._policies.revision_of(app)
         if app.meta.annotations.get(ANNOTATION_DEFAULT_REVISION):
             return set()
         log.info("%s: pinned to the TLS default of revision %s", key_of(app), revision)
@@ -104,9 +124,9 @@ class Apps:
         )
         return self._cache.put(App.from_body(written)) - {key_of(app)} if written else set()
 
-    def _write(self, app: App, status: Mapping[str, Any]) -> None:
+    def _write(self, app: App, status: Mapping[str, Any]) -> set[Key]:
         if holds(app.status, status) and not set(app.status) - set(status):
-            return
+            return set()
         written = self._client.apply(
             {
                 "apiVersion": API_VERSION,
@@ -116,5 +136,4 @@ class Apps:
             },
             subresource="status",
         )
-        if written:
-            self._cache.put(App.from_body(written))
+        return self._cache.put(App.from_body(written)) - {key_of(app)} if written else set()

@@ -105,7 +105,7 @@ class Domains:
             return _BLOCKED_RETRY
         if plan.step is Step.NONE:
             return plan.again_after
-        return self._step(observed, plan, memory)
+        return self._step(observed, plan, memory, touched)
 
     def _keep_routes(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
         """Make the ingress have what the plan says. False when somebody else's object is in the way."""
@@ -176,12 +176,16 @@ class Domains:
         log.debug("%s: status written %.3f s after creation", key_of(domain), age.total_seconds())
         return self._cache.put(Domain.from_body(written)) - {key_of(domain)}
 
-    def _step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
+    def _step(self, observed: Observed, plan: Plan, memory: Memory, touched: set[Key]) -> timedelta | None:
         """Do the plan's step. Returns how long to let go of the Domain; None: go on at once."""
         log.debug("%s: %s: %s", key_of(observed.domain), plan.step.value, plan.why)
         try:
             if plan.step is Step.PROVE:
-                return self._prover.prove(observed, memory)
+                before = memory.proof
+                pause = self._prover.prove(observed, memory)
+                if memory.proof and (before is None or before.grade != memory.proof.grade):
+                    touched.add(Key("App", observed.domain.meta.namespace, observed.domain.app))
+                return pause
             return self._issuance.step(observed, plan, memory)
         except OperatorError as failure:
             if failure.reason in ("APIServerUnavailable", "Conflict", "Forbidden", "Invalid"):

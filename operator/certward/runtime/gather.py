@@ -5,17 +5,22 @@ from datetime import datetime, timedelta
 
 from certward.config import Config
 from certward.kube.cache import Cache
+from certward.kube.foreign import ForeignRoutes
 from certward.model import hostnames, profiles
+from certward.model.policy import Effective
 from certward.model.resources import App, Domain
 from certward.names import ANNOTATION_REFRESH
 from certward.plan import schedule
 from certward.plan.checks import SecretState
 from certward.plan.observed import Observed, Proof
 from certward.plan.status import remembers_served
-from certward.runtime.defaults import Defaults
 from certward.runtime.memory import Memories, Memory
+from certward.runtime.policies import Policies
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
+
+#: Without an App no profile is in force; this one is never rendered.
+_NOTHING = Effective(profiles.profile(profiles.REVISIONS[-1], "default"))
 
 
 def class_of(config: Config, app: App | None) -> str:
@@ -33,7 +38,8 @@ class Gatherer:
         *,
         secrets: Secrets,
         services: Services,
-        defaults: Defaults,
+        policies: Policies,
+        foreign: ForeignRoutes,
         memories: Memories,
         roots_pem: bytes,
     ) -> None:
@@ -41,7 +47,8 @@ class Gatherer:
         self._cache = cache
         self._secrets = secrets
         self._services = services
-        self._defaults = defaults
+        self._policies = policies
+        self._foreign = foreign
         self._memories = memories
         self._roots_pem = roots_pem
 
@@ -60,10 +67,14 @@ class Gatherer:
         secret = self._secrets.state(domain, now, self._roots_pem) if app else SecretState()
         if memory.proof is None:
             memory.proof = self._remembered_proof(domain)
+        effective = self._policies.effective(app) if app else _NOTHING
         return Observed(
             domain=domain,
             app=app,
-            profile=self._defaults.profile_of(app) if app else profiles.profile(profiles.REVISIONS[-1], "default"),
+            profile=effective.profile,
+            hsts=effective.hsts,
+            foreign=self._foreign.of(domain.hostname),
+            disturbed=_since(memory.disturbed_at),
             secret=secret,
             owner="" if owner is domain else f"{owner.meta.namespace}/{owner.meta.name}",
             refusal=self._refusal(domain),
@@ -129,6 +140,10 @@ class Gatherer:
         interval = self._config.probe.interval
         at = self._memories.started_at - interval + schedule.spread(domain.meta.uid, interval)
         return Proof(at=at, fingerprint=served["fingerprintSHA256"])
+
+
+def _since(at: float | None) -> timedelta | None:
+    return None if at is None else timedelta(seconds=time.monotonic() - at)
 
 
 def inputs_of(domain: Domain, app: App | None, secret: SecretState) -> tuple[object, ...]:

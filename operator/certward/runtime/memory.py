@@ -23,6 +23,7 @@ class Memory:
         order_created_at: when, RFC 3339.
         is_preflighted: the challenge path has been seen to work since the last failure.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
+        disturbed_at: monotonic time at which routes of others for this host last changed.
         settle_until: monotonic time before which an answer on the challenge path may still be another route's.
         proof: what the last handshake showed.
         failure: what the last step ended with, until the status says so.
@@ -35,6 +36,7 @@ class Memory:
     order_created_at: str = ""
     is_preflighted: bool = False
     preflight_since: float | None = None
+    disturbed_at: float | None = None
     settle_until: float = 0.0
     proof: Proof | None = None
     failure: OperatorError | None = None
@@ -65,6 +67,12 @@ class Memories:
                 known = (uid, Memory())
                 self._of[key] = known
             return known[1]
+
+    def peek(self, key: Key) -> Memory | None:
+        """The memory of a Domain, if there is one."""
+        with self._lock:
+            known = self._of.get(key)
+            return known[1] if known else None
 
     def drop(self, key: Key) -> None:
         """Forget a Domain."""

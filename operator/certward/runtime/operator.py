@@ -17,13 +17,13 @@ from certward.errors import OperatorError
 from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.kube.ensure import Ensurer
+from certward.kube.foreign import ForeignRoutes
 from certward.model import pki
 from certward.model.resources import Domain, Key
 from certward.render.dialects.traefik import Traefik
 from certward.runtime import metrics
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
-from certward.runtime.defaults import Defaults
 from certward.runtime.domains import Domains
 from certward.runtime.gather import Gatherer
 from certward.runtime.issuance import Issuance
@@ -31,6 +31,7 @@ from certward.runtime.issuers import Issuers
 from certward.runtime.lease import Leadership
 from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
+from certward.runtime.policies import Policies
 from certward.runtime.proving import Prover
 from certward.runtime.queue import WorkQueue
 from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
@@ -79,14 +80,16 @@ class Operator:
         addresses = Addresses(config, client)
         dialects = {"traefik": Traefik()}
         self._namespaces = Namespaces(config, client, self.cache, ensurer, namespace=options.namespace)
-        self._defaults = Defaults(config, client, namespace=options.namespace)
+        self._policies = Policies(config, client, self.cache, namespace=options.namespace)
+        foreign = ForeignRoutes()
         memories = Memories(datetime.now(UTC))
         gatherer = Gatherer(
             config,
             self.cache,
             secrets=secrets,
             services=services,
-            defaults=self._defaults,
+            policies=self._policies,
+            foreign=foreign,
             memories=memories,
             roots_pem=_system_roots(),
         )
@@ -106,7 +109,7 @@ class Operator:
                 secrets=secrets,
                 namespaces=self._namespaces,
                 issuance=Issuance(config, self._issuers, secrets, addresses),
-                prover=Prover(config, addresses),
+                prover=Prover(config, self.cache, addresses, dialects),
                 memories=memories,
             ),
             apps=Apps(
@@ -116,9 +119,13 @@ class Operator:
                 dialects=dialects,
                 ensurer=ensurer,
                 services=services,
-                defaults=self._defaults,
+                policies=self._policies,
+                memories=memories,
             ),
             namespaces=self._namespaces,
+            policies=self._policies,
+            foreign=foreign,
+            memories=memories,
             may_work=self._may_work,
             workers=options.workers,
         )
@@ -173,7 +180,7 @@ class Operator:
         while not self._stop.wait(0.1):
             try:
                 if self._lease.is_leader() and not self._was_leader:
-                    self._defaults.load()
+                    self._policies.load()
                     self.reconciler.enqueue_all()
                     self._was_leader = True
                 if time.monotonic() >= next_list:

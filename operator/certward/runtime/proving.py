@@ -2,18 +2,26 @@
 
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from certward.config import Config
-from certward.model import keys, pki, profiles
+from certward.kube.cache import Cache
+from certward.model import grade, keys, pki, profiles
 from certward.model.pki import CertificateFacts
-from certward.model.profiles import Profile
-from certward.plan.domain import PROOF_RETRY
-from certward.plan.observed import Observed, Proof
+from certward.model.resources import Domain, key_of
+from certward.plan import enforcement
+from certward.plan.domain import DISTURBANCE, PROOF_RETRY
+from certward.plan.enforcement import Accepted, Capabilities, Verdict
+from certward.plan.observed import Observed, Proof, label
 from certward.probe.handshake import Served, handshake, probe_name
 from certward.probe.link import ProbeFailed
-from certward.probe.scan import scan_versions
-from certward.runtime.addresses import Addresses
+from certward.probe.misdirection import misdirected
+from certward.probe.scan import ScanResult, scan
+from certward.render.dialects import Dialect
+from certward.runtime.addresses import Address, Addresses
+from certward.runtime.gather import class_of
 from certward.runtime.memory import Memory
 
 #: How long one go insists before the worker does something else.
@@ -21,6 +29,8 @@ _BURST = 0.6
 _PAUSE = 0.03
 #: How long an ingress may take to follow a change before the status says that it does not.
 _QUIET = timedelta(seconds=3)
+#: How long a change of others' routes keeps a host under a close look, in seconds.
+_DISTURBANCE = DISTURBANCE / timedelta(seconds=1)
 
 
 class Pacer:
@@ -42,10 +52,13 @@ class Pacer:
 
 
 class Prover:
-    """Makes the handshakes. For many threads."""
+    """Makes the handshakes: one each time, a full scan after a change. For many threads."""
 
-    def __init__(self, config: Config, addresses: Addresses) -> None:
+    def __init__(self, config: Config, cache: Cache, addresses: Addresses, dialects: Mapping[str, Dialect]) -> None:
+        self._config = config
+        self._cache = cache
         self._addresses = addresses
+        self._dialects = dialects
         self._pacer = Pacer(config.probe.per_second)
 
     def prove(self, observed: Observed, memory: Memory) -> timedelta | None:
@@ -58,24 +71,28 @@ class Prover:
         if facts is None:  # pragma: no cover - decide asks for a proof only when there is a certificate
             return None
         before = memory.proof
-        if before and not before.problem and before.fingerprint == facts.fingerprint_sha256:
+        is_routine = before and not before.problem and before.fingerprint == facts.fingerprint_sha256
+        if is_routine and before and before.profile in ("", label(observed.profile)) and observed.disturbed is None:
             pause = self._pacer.reserve()
             if pause > 0:
                 return timedelta(seconds=pause)
         started = time.monotonic()
         while True:
-            proof = self._look(observed, facts, before)
-            is_good = not proof.problem and proof.policy_reason != "NotServed"
+            proof = self._look(observed, facts, memory)
+            is_good = not proof.problem and proof.since is None
             if is_good or time.monotonic() - started > _BURST:
                 break
             time.sleep(_PAUSE)
         memory.proof = proof
+        if memory.disturbed_at is not None and time.monotonic() - memory.disturbed_at > _DISTURBANCE:
+            memory.disturbed_at = None
         if not is_good and proof.since and proof.at - proof.since < _QUIET:
             return PROOF_RETRY
         return None
 
-    def _look(self, observed: Observed, facts: CertificateFacts, before: Proof | None) -> Proof:
+    def _look(self, observed: Observed, facts: CertificateFacts, memory: Memory) -> Proof:
         now = datetime.now(UTC)
+        before = memory.proof
         since = before.since if before and before.since else now
         address = self._addresses.https(observed.app)
         if address is None:
@@ -84,37 +101,94 @@ class Prover:
                 "ingress.classes.<class>.probe.httpsAddress."
             )
             return Proof(at=now, problem=problem, since=since)
-        name = probe_name(observed.domain.hostname)
-        is_proxied = self._addresses.is_proxied(observed.app)
         try:
-            served = handshake(address, name, proxy_protocol=is_proxied)
-            fingerprint, problem = _judge(served, facts, observed.domain.hostname, now)
-            if problem:
-                return Proof(at=now, fingerprint=fingerprint, problem=problem, since=since)
-            label = f"{observed.profile.revision}/{observed.profile.name}"
-            is_known = before and before.profile == label and before.policy_reason == "Enforced"
-            if is_known and before and before.fingerprint == fingerprint:
-                return Proof(
-                    at=now,
-                    fingerprint=fingerprint,
-                    versions=before.versions,
-                    policy_problem=before.policy_problem,
-                    policy_reason=before.policy_reason,
-                    profile=label,
-                )
-            versions = scan_versions(address, name, proxy_protocol=is_proxied)
+            served = handshake(
+                address,
+                probe_name(observed.domain.hostname),
+                proxy_protocol=self._addresses.is_proxied(observed.app),
+            )
         except ProbeFailed as failure:
             return Proof(at=now, problem=f"No handshake with the ingress: {failure.message}", since=since)
-        reason, words = _hold_against(versions, observed.profile)
-        return Proof(
-            at=now,
-            fingerprint=fingerprint,
-            versions=versions,
-            policy_problem=words,
-            policy_reason=reason,
-            profile=label,
-            since=since if reason == "NotServed" else None,
+        fingerprint, problem = _judge(served, facts, observed.domain.hostname, now)
+        if problem:
+            return Proof(at=now, fingerprint=fingerprint, problem=problem, since=since)
+        if before and not _needs_scan(before, observed, fingerprint):
+            return replace(before, at=now, problem="", since=None)
+        return self._scan(observed, facts, address, Proof(at=now, fingerprint=fingerprint), since)
+
+    def _scan(
+        self, observed: Observed, facts: CertificateFacts, address: Address, proof: Proof, since: datetime
+    ) -> Proof:
+        name = probe_name(observed.domain.hostname)
+        found = scan(address, name, proxy_protocol=self._addresses.is_proxied(observed.app))
+        if not found.complete:
+            return proof  # the handshake has shown the certificate; what else is accepted is looked at next time
+        engine = self._capabilities(observed)
+        accepted = Accepted(found.versions, found.suites, frozenset(found.groups_tls12) | frozenset(found.groups_tls13))
+        verdict = enforcement.judge(accepted, observed.profile, facts.key_type, engine)
+        if verdict.is_kept:
+            verdict = self._misdirection(observed, address, engine) or verdict
+        graded = _grade(found, facts, observed)
+        return replace(
+            proof,
+            versions=found.versions,
+            policy_problem=verdict.message + _culprits(verdict, observed, engine),
+            policy_reason=verdict.reason,
+            profile=label(observed.profile),
+            grade=graded.letter,
+            grade_capped_by=graded.capped_by,
+            since=None if verdict.is_kept or verdict.reason == "NotEnforceable" else since,
         )
+
+    def _misdirection(self, observed: Observed, address: Address, engine: Capabilities) -> Verdict | None:
+        """Whether a request gets through to this host in a connection that was opened for a laxer one."""
+        other = self._laxer_host(observed)
+        if other is None:
+            return None
+        if not misdirected(address, opened_for=other, asked_for=probe_name(observed.domain.hostname)):
+            return None
+        return Verdict(
+            is_kept=False,
+            reason="NotServed",
+            message=f"{engine.engine} answers requests for {observed.domain.hostname} in connections that were opened "
+            "for another host with a laxer profile.",
+        )
+
+    def _laxer_host(self, observed: Observed) -> str | None:
+        """A host of the same App's namespace that is served with older protocol versions; None when there is none."""
+        lowest = profiles.versions(observed.profile)[0]
+        for domain in self._cache.all(Domain, observed.domain.meta.namespace):
+            served = domain.status.get("served") or {}
+            if key_of(domain) != key_of(observed.domain) and (served.get("minVersion") or lowest) < lowest:
+                return probe_name(domain.hostname)
+        return None
+
+    def _capabilities(self, observed: Observed) -> Capabilities:
+        ingress = self._config.ingress.classes[class_of(self._config, observed.app)]
+        return self._dialects[ingress.dialect].capabilities
+
+
+def _needs_scan(before: Proof, observed: Observed, fingerprint: str) -> bool:
+    """A full scan after a change; and as long as somebody else's route may interfere or something is amiss."""
+    return (
+        before.fingerprint != fingerprint
+        or before.profile != label(observed.profile)
+        or before.policy_reason not in ("Enforced", "EnforcedNarrower")
+        or bool(observed.foreign)
+        or observed.disturbed is not None
+    )
+
+
+def _culprits(verdict: Verdict, observed: Observed, engine: Capabilities) -> str:
+    """Who may be to blame for a policy that is not served: routes of others for the same host."""
+    if verdict.is_kept or not observed.foreign:
+        return ""
+    return f" {', '.join(observed.foreign)} routes the same host, which {engine.foreign_route}; remove the host there."
+
+
+def _grade(found: ScanResult, facts: CertificateFacts, observed: Observed) -> grade.Grade:
+    max_age = observed.hsts.max_age if observed.hsts else 0
+    return grade.grade(found.versions, found.suites, key_type=facts.key_type, hsts_max_age=max_age)
 
 
 def _judge(served: Served, facts: CertificateFacts, hostname: str, now: datetime) -> tuple[str, str]:
@@ -139,16 +213,3 @@ def _judge(served: Served, facts: CertificateFacts, hostname: str, now: datetime
     if shown.not_after <= now:
         return shown.fingerprint_sha256, "The certificate that is served has expired."
     return shown.fingerprint_sha256, ""
-
-
-def _hold_against(versions: tuple[str, ...], profile: Profile) -> tuple[str, str]:
-    """What the accepted versions say of the policy -> (reason of PolicyEnforced, sentence)."""
-    promised = profiles.versions(profile)
-    name = f"profile {profile.name} of revision {profile.revision}"
-    extra = [version for version in versions if version not in promised]
-    lacking = [version for version in promised if version not in versions]
-    if extra:
-        return "NotServed", f"The ingress accepts {', '.join(extra)}, which {name} does not allow."
-    if lacking:
-        return "NotServed", f"The ingress refuses {', '.join(lacking)}, which {name} promises."
-    return "Enforced", f"Handshakes accept {', '.join(versions)} and no other version, as {name} says."

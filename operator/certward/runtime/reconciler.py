@@ -9,11 +9,14 @@ from datetime import timedelta
 from certward.errors import Conflict, InvalidSpec, OperatorError, Rejected
 from certward.kube.cache import Cache
 from certward.kube.client import Client, Object
-from certward.model.resources import App, Domain, Key, Resource, TLSPolicy
+from certward.kube.foreign import SELECTOR, ForeignRoutes
+from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, key_of
 from certward.runtime.apps import Apps
 from certward.runtime.domains import Domains
+from certward.runtime.memory import Memories
 from certward.runtime.metrics import BUGS, RECONCILE_SECONDS, RECONCILES
 from certward.runtime.namespaces import Namespaces
+from certward.runtime.policies import Policies
 from certward.runtime.queue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,9 @@ class Reconciler:
         domains: Domains,
         apps: Apps,
         namespaces: Namespaces,
+        policies: Policies,
+        foreign: ForeignRoutes,
+        memories: Memories,
         may_work: Callable[[], bool],
         workers: int = 8,
     ) -> None:
@@ -57,6 +63,9 @@ class Reconciler:
         self._domains = domains
         self._apps = apps
         self._namespaces = namespaces
+        self._policies = policies
+        self._foreign = foreign
+        self._memories = memories
         self._may_work = may_work
         self._failures: dict[Key, int] = {}
         self._stop = threading.Event()
@@ -97,6 +106,24 @@ class Reconciler:
         """A watch says that an object is gone."""
         self.enqueue(self._cache.drop(Key(kind, namespace, name), uid))
 
+    def route_changed(self, body: Object) -> None:
+        """A watch says that somebody else's route is so now."""
+        self._disturb(self._foreign.put(body))
+
+    def route_deleted(self, namespace: str, name: str) -> None:
+        """A watch says that somebody else's route is gone."""
+        self._disturb(self._foreign.drop(namespace, name))
+
+    def _disturb(self, hostnames: Iterable[str]) -> None:
+        """Have the hosts looked at closely whose ingress may have been told something else."""
+        for hostname in hostnames:
+            domain = self._cache.domain_for(hostname)
+            if domain is None:
+                continue
+            memory = self._memories.of(key_of(domain), domain.meta.uid)
+            memory.disturbed_at = time.monotonic()
+            self._queue.add(key_of(domain))
+
     def enqueue(self, keys: Iterable[Key]) -> None:
         """Have keys looked at soon."""
         for key in keys:
@@ -116,6 +143,7 @@ class Reconciler:
                 if resource is not None:
                     listed.append(resource)
             self.enqueue(self._cache.replace_all(kind.kind, listed))
+        self._disturb(self._foreign.replace_all(self._client.list("Ingress", labels=SELECTOR)))
         self.synced_at = time.monotonic()
 
     def enqueue_all(self) -> None:
@@ -177,6 +205,8 @@ class Reconciler:
             self.enqueue(touched)
         elif key.kind == "Namespace":
             self._namespaces.ensure(key.name)
+        elif key.kind == "TLSPolicy":
+            self._policies.reconcile(key)
 
     def _back_off(self, key: Key) -> float:
         failures = self._failures.get(key, 0)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from certward.model.resources import App, Domain
+from certward.plan.enforcement import Capabilities
 from certward.plan.observed import Routes
 from certward.render.manifests import Manifest
 
@@ -56,6 +57,7 @@ class Dialect(Protocol):
     """How one ingress controller is told what to do."""
 
     name: str
+    capabilities: Capabilities
 
     def render(self, host: Host) -> Rendered:
         """The objects for one hostname."""
@@ -65,6 +67,6 @@ class Dialect(Protocol):
         """Every object that this dialect may have made for a Domain, for taking a host away."""
         ...
 
-    def obsolete_of(self, app: App) -> tuple[ObjectRef, ...]:
+    def obsolete_of(self, app: App, *, has_hsts: bool) -> tuple[ObjectRef, ...]:
         """Objects of an App that its spec no longer calls for."""
         ...

@@ -11,9 +11,11 @@ the order of suites and groups, the TLS 1.3 suites.
 from collections.abc import Sequence
 from typing import Any
 
-from certward.model.profiles import Profile
+from certward.model.policy import HSTS
+from certward.model.profiles import TABLE, Profile
 from certward.model.resources import App, Domain, ServiceRef
 from certward.names import CHALLENGE_PATH, CHALLENGE_SERVICE
+from certward.plan.enforcement import Capabilities
 from certward.render.dialects import Host, ObjectRef, Rendered
 from certward.render.manifests import Manifest, domain_meta, owner, shared_meta
 
@@ -32,6 +34,30 @@ _GROUPS = {
     "P-384": "CurveP384",
     "P-521": "CurveP521",
 }
+#: What Go's crypto/tls has for TLS 1.2 and below among the suites that profiles know. A name that Traefik does not
+#: know would make it reject the whole TLSOption, and the host with it.
+_SUITES = frozenset(
+    {
+        "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+        "TLS_RSA_WITH_AES_128_CBC_SHA",
+        "TLS_RSA_WITH_AES_256_CBC_SHA",
+        "TLS_RSA_WITH_AES_128_CBC_SHA256",
+        "TLS_RSA_WITH_AES_128_GCM_SHA256",
+        "TLS_RSA_WITH_AES_256_GCM_SHA384",
+        "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+        "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+        "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+        "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+        "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+        "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    }
+)
 _REDIRECT = "certward-redirect"
 _CHALLENGE, _PLAIN, _SECURE = "challenge", "http", "https"
 
@@ -40,6 +66,15 @@ class Traefik:
     """The dialect of Traefik 3."""
 
     name = "traefik"
+    capabilities = Capabilities(
+        engine="Traefik",
+        versions=frozenset(_VERSIONS),
+        suites=_SUITES,
+        groups=frozenset(_GROUPS),
+        orders_suites=False,
+        sets_tls13_suites=False,
+        foreign_route="makes Traefik fall back to its default TLS options for the host",
+    )
 
     def render(self, host: Host) -> Rendered:
         """The objects for one hostname."""
@@ -59,7 +94,10 @@ class Traefik:
         if host.routes.secret_name and host.routes.profile is not None:
             option = _tls_option(host.operator_namespace, host.routes.profile)
             shared.append(option)
-            own.append(_secure(host, option, allowed))
+            header = _hsts(host.app, host.routes.hsts) if host.routes.hsts else None
+            if header:
+                shared.append(header)
+            own.append(_secure(host, option, [*allowed, *([_reference(header)] if header else [])]))
         elif not host.routes.secret_name:
             unwanted.append(_ref(host.domain, _SECURE))
 
@@ -75,11 +113,12 @@ class Traefik:
         """Every object that this dialect may have made for a Domain."""
         return tuple(_ref(domain, role) for role in (_CHALLENGE, _PLAIN, _SECURE))
 
-    def obsolete_of(self, app: App) -> tuple[ObjectRef, ...]:
-        """The allow list, when the App no longer has trusted ranges."""
-        if app.trusted_ranges:
-            return ()
-        return (ObjectRef("Middleware", app.meta.namespace, _ranges_name(app)),)
+    def obsolete_of(self, app: App, *, has_hsts: bool) -> tuple[ObjectRef, ...]:
+        """The allow list, when the App no longer has trusted ranges; the header, when no policy asks for it."""
+        gone = [] if app.trusted_ranges else [_ranges_name(app)]
+        if not has_hsts:
+            gone.append(_hsts_name(app))
+        return tuple(ObjectRef("Middleware", app.meta.namespace, name) for name in gone)
 
 
 def _name(domain: Domain, role: str) -> str:
@@ -148,14 +187,17 @@ def _tls_option(namespace: str, profile: Profile) -> Manifest:
     spec: dict[str, Any] = {
         "minVersion": _VERSIONS[profile.min_version],
         "maxVersion": _VERSIONS[profile.max_version],
-        "curvePreferences": [_GROUPS[group] for group in profile.groups],
+        "curvePreferences": [_GROUPS[group] for group in profile.groups if group in _GROUPS],
     }
-    if profile.suites:
-        spec["cipherSuites"] = list(profile.suites)
+    suites = [suite for suite in profile.suites if suite in _SUITES]
+    if suites:
+        spec["cipherSuites"] = suites
+    is_cut = profile.min_version != TABLE[profile.revision, profile.name].min_version
+    floor = f"-from-{profile.min_version.lower().replace('.', '')}" if is_cut else ""
     return {
         "apiVersion": _API,
         "kind": "TLSOption",
-        "metadata": shared_meta(namespace, f"certward-{profile.revision}-{profile.name}"),
+        "metadata": shared_meta(namespace, f"certward-{profile.revision}-{profile.name}{floor}"),
         "spec": spec,
     }
 
@@ -166,6 +208,27 @@ def _redirect(namespace: str) -> Manifest:
         "kind": "Middleware",
         "metadata": shared_meta(namespace, _REDIRECT),
         "spec": {"redirectScheme": {"scheme": "https", "permanent": True}},
+    }
+
+
+def _hsts_name(app: App) -> str:
+    return f"certward-{app.meta.name}-hsts"
+
+
+def _hsts(app: App, hsts: HSTS) -> Manifest:
+    meta = shared_meta(app.meta.namespace, _hsts_name(app))
+    meta["ownerReferences"] = [owner(app)]
+    return {
+        "apiVersion": _API,
+        "kind": "Middleware",
+        "metadata": meta,
+        "spec": {
+            "headers": {
+                "stsSeconds": hsts.max_age,
+                "stsIncludeSubdomains": hsts.include_subdomains,
+                "stsPreload": hsts.preload,
+            }
+        },
     }
 
 

@@ -1,26 +1,30 @@
-"""The TLS default that each App is pinned to, and the recorded history of the default."""
+"""TLSPolicies at work: which is in force for an App, the recorded history of the default, the policies' status."""
 
 import json
 import logging
 from datetime import UTC, datetime
 
 from certward.config import Config
+from certward.kube.cache import Cache
 from certward.kube.client import Client
+from certward.kube.ensure import holds
 from certward.model import policy
-from certward.model.policy import DefaultChange
-from certward.model.profiles import Profile
-from certward.model.resources import App, format_time, parse_time
-from certward.names import DEFAULTS_CONFIGMAP, LABEL_MANAGED_BY, MANAGED_BY
+from certward.model.policy import DefaultChange, Effective, Rules
+from certward.model.resources import App, Key, TLSPolicy, format_time, parse_time
+from certward.names import API_VERSION, DEFAULTS_CONFIGMAP, LABEL_MANAGED_BY, MANAGED_BY
+from certward.plan import policy as decisions
 
 log = logging.getLogger(__name__)
 
 
-class Defaults:
-    """Knows since when which revision has been the default."""
+class Policies:
+    """Knows the policies, and since when which revision has been the default. For many threads."""
 
-    def __init__(self, config: Config, client: Client, *, namespace: str) -> None:
+    def __init__(self, config: Config, client: Client, cache: Cache, *, namespace: str) -> None:
         self._default = config.tls.default_revision
+        self._floor = config.tls.floor.min_version
         self._client = client
+        self._cache = cache
         self._namespace = namespace
         self._history: tuple[DefaultChange, ...] = ()
 
@@ -52,10 +56,41 @@ class Defaults:
         """The revision that an App is pinned to, or has to be."""
         return policy.pinned_revision(app, default=self._default, history=self._history)
 
-    def profile_of(self, app: App) -> Profile:
-        """The profile in force for an App."""
-        rules = policy.Rules(default=self._default, history=self._history)
-        return policy.effective(app, (), rules).profile
+    def effective(self, app: App) -> Effective:
+        """What an App is to be served with."""
+        return policy.effective(app, self._cache.all(TLSPolicy, app.meta.namespace), self._rules())
+
+    def reconcile(self, key: Key) -> None:
+        """Bring one TLSPolicy's status up to date."""
+        found = self._cache.policy(key.namespace, key.name)
+        if found is None or found.meta.is_deleting:
+            return
+        wanted = decisions.status(
+            found,
+            self._cache.all(TLSPolicy, key.namespace),
+            self._cache.all(App, key.namespace),
+            self._rules(),
+            now=datetime.now(UTC),
+        )
+        if holds(found.status, wanted) and not set(found.status) - set(wanted):
+            return
+        meta = found.meta
+        written = self._client.apply(
+            {
+                "apiVersion": API_VERSION,
+                "kind": "TLSPolicy",
+                "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
+                "status": wanted,
+            },
+            subresource="status",
+        )
+        accepted = wanted["conditions"][0]
+        log.info("%s: Accepted=%s (%s)", key, accepted["status"], accepted["reason"])
+        if written:
+            self._cache.put(TLSPolicy.from_body(written))
+
+    def _rules(self) -> Rules:
+        return Rules(default=self._default, history=self._history, floor=self._floor)
 
 
 def _parse(text: str) -> tuple[DefaultChange, ...]:

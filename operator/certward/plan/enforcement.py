@@ -1,0 +1,121 @@
+"""What a scan says of a profile: kept, kept narrower for want of the engine, or not kept; in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from certward.model import profiles
+from certward.model.profiles import Profile
+
+#: Revisions from this one on leave the choice among their suites to the client (Mozilla 6.0: no server order).
+_UNORDERED_SINCE = "2026-11"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an ingress controller can enforce for one host.
+
+    Attributes:
+        engine: its name, for sentences.
+        versions: the protocol versions that it can be told to offer, per host.
+        suites: the suites for TLS 1.2 and below that it knows, IANA names.
+        groups: the groups that it knows.
+        orders_suites: it goes by the order of the suites that it is given.
+        sets_tls13_suites: it can be told which TLS 1.3 suites to offer.
+        foreign_route: what a route of somebody else for the same host does, for sentences.
+    """
+
+    engine: str
+    versions: frozenset[str]
+    suites: frozenset[str]
+    groups: frozenset[str]
+    orders_suites: bool
+    sets_tls13_suites: bool
+    foreign_route: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a host accepts, as a scan found it.
+
+    Attributes:
+        versions: oldest first.
+        suites: for each version.
+        groups: all that were accepted, at any version.
+    """
+
+    versions: tuple[str, ...]
+    suites: Mapping[str, tuple[str, ...]]
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Reason and sentence for PolicyEnforced; kept means that it is True."""
+
+    is_kept: bool
+    reason: str
+    message: str
+
+
+def judge(accepted: Accepted, profile: Profile, key_type: str, engine: Capabilities) -> Verdict:
+    """Hold what a host accepts against the profile that it is to be served with.
+
+    Args:
+        accepted: from a complete scan.
+        profile: in force, cut to the floor.
+        key_type: of the certificate served; it decides which suites can be negotiated.
+        engine: what the ingress can do.
+    """
+    name = f"profile {profile.name} of revision {profile.revision}"
+    promised = profiles.versions(profile)
+    if extra := [version for version in accepted.versions if version not in promised]:
+        return _broken(engine, extra, engine.versions, f"accepts {', '.join(extra)}, which {name} does not allow")
+    if lacking := [version for version in promised if version not in accepted.versions]:
+        return _broken(engine, lacking, engine.versions, f"refuses {', '.join(lacking)}, which {name} promises")
+    expected = profiles.expected(profile, key_type)
+    older = [version for version in accepted.versions if version != "TLSv1.3"]
+    if alien := _beyond(accepted.suites, expected, older):
+        return _broken(engine, alien, engine.suites, f"accepts {', '.join(alien)}, which {name} does not have")
+    if alien := sorted(accepted.groups - set(profile.groups)):
+        return _broken(engine, alien, engine.groups, f"accepts group {', '.join(alien)}, which {name} does not have")
+    narrower = _narrower(accepted, profile, expected, older, engine)
+    if narrower:
+        return Verdict(
+            is_kept=True, reason="EnforcedNarrower", message=f"Nothing outside {name}; {'; '.join(narrower)}."
+        )
+    return Verdict(is_kept=True, reason="Enforced", message=f"Handshakes accept what {name} says and nothing else.")
+
+
+def _broken(engine: Capabilities, what: list[str], known: frozenset[str], sentence: str) -> Verdict:
+    """NotEnforceable where the engine cannot be told of it for one host, NotServed where it could."""
+    reason = "NotServed" if all(item in known for item in what) else "NotEnforceable"
+    return Verdict(is_kept=False, reason=reason, message=f"{engine.engine} {sentence}.")
+
+
+def _beyond(
+    suites: Mapping[str, tuple[str, ...]], expected: Mapping[str, tuple[str, ...]], versions: list[str]
+) -> list[str]:
+    found = {suite for version in versions for suite in suites.get(version, ()) if suite not in expected[version]}
+    return sorted(found)
+
+
+def _narrower(
+    accepted: Accepted,
+    profile: Profile,
+    expected: Mapping[str, tuple[str, ...]],
+    older: list[str],
+    engine: Capabilities,
+) -> list[str]:
+    """What the engine leaves out or does its own way, as clauses."""
+    clauses = []
+    missing = sorted({s for v in older for s in expected[v] if s not in accepted.suites.get(v, ())})
+    if missing:
+        clauses.append(f"{engine.engine} does not offer {', '.join(missing)}")
+    if profile.revision < _UNORDERED_SINCE and not engine.orders_suites and len(profile.suites) > 1:
+        clauses.append(f"{engine.engine} chooses among the suites in an order of its own")
+    shown13, wanted13 = set(accepted.suites.get("TLSv1.3", ())), set(expected.get("TLSv1.3", ()))
+    if "TLSv1.3" in accepted.versions and shown13 != wanted13:
+        clauses.append(f"the TLS 1.3 suites are {engine.engine}'s own")
+    if absent := [group for group in profile.groups if group not in accepted.groups]:
+        clauses.append(f"group {', '.join(absent)} is not offered")
+    return clauses
