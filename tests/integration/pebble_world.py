@@ -88,7 +88,11 @@ class World:
         end(self._pebble)
 
     def roots_pem(self):
-        return self._get(f"https://127.0.0.1:{self._management_port}/roots/0")
+        return self.managed("roots/0")
+
+    def managed(self, path):
+        """The answer of Pebble's management interface."""
+        return self._get(f"https://127.0.0.1:{self._management_port}/{path}")
 
     def requests(self):
         """Method and endpoint of each request that Pebble has had, in order."""

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from certward.acme import orders
+from certward.acme import certificates, orders
 from certward.acme.client import ExternalAccount
 from certward.errors import ChallengeFailed, OperatorError, Rejected, Transient
 from certward.model import pki
@@ -239,6 +239,41 @@ def test_an_order_elsewhere_is_not_asked_for(issuer):
     with pytest.raises(Transient) as caught:
         orders.resume(issuer, f"https://127.0.0.1:{port}/my-order/1")
     assert caught.value.reason == "OrderInvalid"
+
+
+def test_when_to_renew_is_asked(world, issuer):
+    _, order = issue(world, issuer, new_hostname(), profile="default")
+    leaf = pki.load_chain(order.certificate_pem)[0]
+    info = certificates.renewal_info(issuer, pki.ari_certificate_id(leaf))
+
+    assert leaf.not_valid_before_utc < info.start < info.end < leaf.not_valid_after_utc
+    assert info.ask_again_after > timedelta(0)
+    assert certificates.renewal_info(issuer, "AAAA.AAAA") is None
+
+
+def test_a_certificate_is_revoked_and_stays_so(world, issuer):
+    facts, order = issue(world, issuer, new_hostname())
+    certificates.revoke(issuer, order.certificate_pem, 4)
+    certificates.revoke(issuer, order.certificate_pem, 4)
+    assert b"Revoked" in world.managed(f"cert-status-by-serial/{facts.serial_number.lstrip('0')}")
+
+    with pytest.raises(OperatorError):
+        certificates.revoke(world.issuer(pki.generate_key("ECDSA-P256")), order.certificate_pem, 99)
+
+
+def test_authorizations_that_are_given_up_are_not_reused(world, issuer):
+    hostname = new_hostname()
+    issue(world, issuer, hostname)
+    world.thumbprints.clear()
+    while (order := orders.new_order(issuer, [hostname])).status != "ready":
+        pass  # Pebble reuses half of the authorizations
+    certificates.deactivate_authorizations(issuer, order)
+    certificates.deactivate_authorizations(issuer, order)
+
+    with pytest.raises(OperatorError):
+        finish(issuer, order, pki.csr_der(pki.generate_key("ECDSA-P256"), [hostname]))
+    for _ in range(10):
+        assert orders.new_order(issuer, [hostname]).status == "pending"
 
 
 def trouble(world, **settings):

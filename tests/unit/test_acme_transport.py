@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from certward.acme import orders
-from certward.acme.account import AccountKey, ExternalAccount
-from certward.acme.client import Issuer, IssuerSettings
+from certward.acme import certificates, orders
+from certward.acme.account import AccountKey
+from certward.acme.client import ExternalAccount, Issuer, IssuerSettings
 from certward.acme.order import FIRST_POLL, LAST_POLL
 from certward.acme.transport import MAXIMUM_RETRY_AFTER, NONCE_ATTEMPTS, retry_after_seconds
 from certward.errors import ChallengeFailed, ConfigError, OperatorError, RateLimited, Rejected, Transient
@@ -314,3 +314,27 @@ def test_settings_that_are_of_no_use(ca):
 def test_no_key_is_shown(issuer):
     assert "PRIVATE" not in repr(issuer) + repr(AccountKey(ACCOUNT_KEY))
     assert len(issuer.thumbprint) == 43
+
+
+@pytest.mark.parametrize(
+    "window",
+    [None, {}, {"start": 5, "end": 6}, {"start": "soon", "end": "later"}, {"start": "2026-11-23T12:00:00"}],
+    ids=repr,
+)
+def test_renewal_windows_that_are_none(ca, issuer, window):
+    ca.says("/renewalInfo/a.b", (200, {"suggestedWindow": window}))
+    with pytest.raises(Transient):
+        certificates.renewal_info(issuer, "a.b")
+
+
+def test_a_renewal_window(ca, issuer):
+    window = {"start": "2026-11-23T12:00:00.123456789Z", "end": "2026-11-24T12:00:00+01:00"}
+    ca.says("/renewalInfo/a.b", (200, {"suggestedWindow": window}, {"Retry-After": "21600"}))
+    info = certificates.renewal_info(issuer, "a.b")
+    assert info.start.replace(microsecond=0) == NOW
+    assert info.end == NOW + timedelta(hours=23)
+    assert info.ask_again_after == timedelta(hours=6)
+
+    ca.says("/renewalInfo/a.b", problem("rateLimited", 429, **{"Retry-After": "5"}))
+    with pytest.raises(RateLimited):
+        certificates.renewal_info(issuer, "a.b")

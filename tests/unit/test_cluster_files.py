@@ -51,14 +51,10 @@ def test_the_service_network_is_loopback_and_differs_between_checkouts() -> None
 
 def test_the_environment_file_says_the_same_to_a_shell_and_to_us(tmp_path: Path) -> None:
     state = State(tmp_path / "a folder" / ".cluster")
-    written = environment.write(
-        state, Ports(state.root / "ports.json"), pki.Pki(state.pki), Wish(operators=2)
-    )
+    written = environment.write(state, Ports(state.root / "ports.json"), pki.Pki(state.pki), Wish(operators=2))
 
     assert environment.read(state) == written
-    script = (
-        f'set -a; . {shlex.quote(str(state.env))}; printf "%s\\n%s\\n" "$KUBECONFIG" "$CLUSTER_OPERATOR_LOGS"'
-    )
+    script = f'set -a; . {shlex.quote(str(state.env))}; printf "%s\\n%s\\n" "$KUBECONFIG" "$CLUSTER_OPERATOR_LOGS"'
     told = subprocess.run(["/bin/sh", "-euc", script], capture_output=True, text=True, check=True, env={})
     assert told.stdout.splitlines() == [written["KUBECONFIG"], written["CLUSTER_OPERATOR_LOGS"]]
 
@@ -130,9 +126,7 @@ def test_assets_of_the_user_come_first(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_failed_build_says_which_and_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go = tmp_path / "bin" / "go"
     go.parent.mkdir()
-    go.write_text(
-        "#!/bin/sh\n[ $1 = version ] && echo go version go9.9.9 x/y && exit\necho no space left; exit 1\n"
-    )
+    go.write_text("#!/bin/sh\n[ $1 = version ] && echo go version go9.9.9 x/y && exit\necho no space left; exit 1\n")
     go.chmod(0o755)
     monkeypatch.setenv("PATH", f"{go.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

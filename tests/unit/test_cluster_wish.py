@@ -80,9 +80,7 @@ def test_merging(base: dict[str, Any], patch: dict[str, Any], expected: dict[str
 
 def test_the_operator_gets_the_cluster_as_its_configuration_with_the_patch(tmp_path: Path) -> None:
     ports = Ports(tmp_path / "ports.json")
-    told = operator_process.configuration(
-        Wish(patch={"dns": {"preflight": "off"}}), ports, Pki(State(tmp_path).pki)
-    )
+    told = operator_process.configuration(Wish(patch={"dns": {"preflight": "off"}}), ports, Pki(State(tmp_path).pki))
 
     assert told["dns"] == {
         "target": "127.0.0.1",
