@@ -84,14 +84,17 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         step=step,
         issuer=issuer,
         key_type=key_type,
-        drop_next_key=bool(observed.next_key_type) and not order_open and step is not Step.PLACE,
+        # The key of a stored certificate says that a refresh was done, so it stays until the status says so.
+        drop_next_key=bool(observed.next_key_type)
+        and not order_open
+        and step is not (Step.PROVE if _is_stored(observed) else Step.PLACE),
         status=status.build(
             observed,
             verdict,
             now=now,
             is_served=proven,
             has_order=order_open,
-            handled_refresh=order_open or step is Step.PLACE,
+            handled_refresh=_is_stored(observed),
             failures=attempts.failures if wanted else 0,
             next_attempt=attempts.until if wanted else None,
         ),
@@ -116,7 +119,14 @@ def _wanted(observed: Observed, app: App, key_type: str, *, fits: bool, now: dat
         return wanted
     asked = observed.domain.meta.annotations.get(ANNOTATION_REFRESH, "")
     handled = (observed.domain.status.get("handled") or {}).get("refresh", "")
-    return Wanted("Refresh", "a refresh was asked for") if asked and asked != handled else None
+    is_asked = bool(asked) and asked != handled and not _is_stored(observed)
+    return Wanted("Refresh", "a refresh was asked for") if is_asked else None
+
+
+def _is_stored(observed: Observed) -> bool:
+    """Whether the certificate of the order is stored already, so that only the clearing up is left."""
+    facts = observed.secret.facts
+    return facts is not None and bool(observed.next_spki) and facts.spki_sha256 == observed.next_spki
 
 
 def is_proven(observed: Observed, facts: CertificateFacts) -> bool:
@@ -165,8 +175,9 @@ def _next_step(
         if due <= timedelta():
             return Step.PROVE, timedelta(), _order_stays_open(observed, wanted, key_type), "handshake is due"
         looks.append(due)
-        if observed.app and observed.app.is_automatic:
-            looks.append(schedule.renewal_time(facts.not_before, facts.not_after) - now)
+        renewal = schedule.renewal_time(facts.not_before, facts.not_after) - now
+        if observed.app and observed.app.is_automatic and renewal > timedelta():
+            looks.append(renewal)  # one that is overdue is held back by something else, which says when to look
     is_open = _order_stays_open(observed, wanted, key_type)
     if wanted is None:
         return Step.NONE, _soonest(looks), False, "nothing to do"
@@ -187,9 +198,8 @@ def _order_stays_open(observed: Observed, wanted: Wanted | None, key_type: str) 
     """An order goes on only while it can still give what is wanted: same issuer, its key at hand and right."""
     if not observed.order_url or observed.app is None or not observed.app.is_automatic:
         return False
-    facts = observed.secret.facts
-    if facts and observed.next_spki and facts.spki_sha256 == observed.next_spki:
-        return False  # its certificate is stored already; only the clearing up is left
+    if _is_stored(observed):
+        return False
     return wanted is not None and observed.order_issuer in observed.issuers and observed.next_key_type == key_type
 
 

@@ -130,6 +130,7 @@ class Domains:
                 )
             )
             is_answered = self._issuance.is_answered(observed, plan, memory)
+            self._prover.before_change(observed, plan, memory)
             if self._ensurer.present((*rendered.shared, *rendered.own)) and is_answered:
                 memory.settle_until = time.monotonic() + _SETTLE_SECONDS
             self._ensurer.absent(rendered.unwanted)
@@ -168,6 +169,7 @@ class Domains:
             subresource="status",
         )
         state, reason = wanted["state"], wanted["reason"]
+        _log_policy(domain, wanted)
         if (domain.status.get("state"), domain.status.get("reason") or "") != (state, reason):
             log.info("%s (%s): %s%s", key_of(domain), domain.hostname, state, f" ({reason})" if reason else "")
         if written is None:
@@ -194,6 +196,15 @@ class Domains:
             memory.failed_inputs = inputs_of(observed.domain, observed.app, observed.secret)
             log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
             return None
+
+
+def _log_policy(domain: Domain, wanted: Mapping[str, Any]) -> None:
+    """One line when what is served no longer is, or is again, what the policy says."""
+    before = {c["type"]: c for c in domain.status.get("conditions") or ()}.get("PolicyEnforced", {})
+    after = {c["type"]: c for c in wanted["conditions"]}["PolicyEnforced"]
+    if before.get("status") != after["status"] and after["status"] != "Unknown":
+        write = log.info if after["status"] == "True" else log.warning
+        write("%s (%s): PolicyEnforced=%s: %s", key_of(domain), domain.hostname, after["status"], after["message"])
 
 
 def _same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

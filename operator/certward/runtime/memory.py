@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from certward.errors import OperatorError
 from certward.model.resources import Key
 from certward.plan.observed import Proof
+from certward.probe.tickets import Session
 
 if TYPE_CHECKING:
     from certward.acme.order import Order
@@ -24,6 +25,7 @@ class Memory:
         is_preflighted: the challenge path has been seen to work since the last failure.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
         disturbed_at: monotonic time at which routes of others for this host last changed.
+        session: a TLS session of the profile before, kept until it has been shown not to resume.
         settle_until: monotonic time before which an answer on the challenge path may still be another route's.
         proof: what the last handshake showed.
         failure: what the last step ended with, until the status says so.
@@ -37,6 +39,7 @@ class Memory:
     is_preflighted: bool = False
     preflight_since: float | None = None
     disturbed_at: float | None = None
+    session: Session | None = None
     settle_until: float = 0.0
     proof: Proof | None = None
     failure: OperatorError | None = None

@@ -14,7 +14,8 @@ from certward.model.resources import Domain, key_of
 from certward.plan import enforcement
 from certward.plan.domain import DISTURBANCE, PROOF_RETRY
 from certward.plan.enforcement import Accepted, Capabilities, Verdict
-from certward.plan.observed import Observed, Proof, label
+from certward.plan.observed import Observed, Plan, Proof, label
+from certward.probe import tickets
 from certward.probe.handshake import Served, handshake, probe_name
 from certward.probe.link import ProbeFailed
 from certward.probe.misdirection import misdirected
@@ -90,6 +91,19 @@ class Prover:
             return PROOF_RETRY
         return None
 
+    def before_change(self, observed: Observed, plan: Plan, memory: Memory) -> None:
+        """Keep a session of the profile that is about to be replaced, to see afterwards whether it still resumes."""
+        proof, routes = memory.proof, plan.routes
+        if memory.session or not proof or not proof.profile or routes is None or routes.profile is None:
+            return
+        address = self._addresses.https(observed.app)
+        if address is not None and proof.profile != label(routes.profile):
+            memory.session = tickets.take(
+                address,
+                probe_name(observed.domain.hostname),
+                proxy_protocol=self._addresses.is_proxied(observed.app),
+            )
+
     def _look(self, observed: Observed, facts: CertificateFacts, memory: Memory) -> Proof:
         now = datetime.now(UTC)
         before = memory.proof
@@ -114,20 +128,27 @@ class Prover:
             return Proof(at=now, fingerprint=fingerprint, problem=problem, since=since)
         if before and not _needs_scan(before, observed, fingerprint):
             return replace(before, at=now, problem="", since=None)
-        return self._scan(observed, facts, address, Proof(at=now, fingerprint=fingerprint), since)
+        return self._scan(observed, facts, address, Proof(at=now, fingerprint=fingerprint, since=since), memory)
 
     def _scan(
-        self, observed: Observed, facts: CertificateFacts, address: Address, proof: Proof, since: datetime
+        self, observed: Observed, facts: CertificateFacts, address: Address, proof: Proof, memory: Memory
     ) -> Proof:
+        """The proof with what a full scan says of the policy."""
         name = probe_name(observed.domain.hostname)
         found = scan(address, name, proxy_protocol=self._addresses.is_proxied(observed.app))
         if not found.complete:
-            return proof  # the handshake has shown the certificate; what else is accepted is looked at next time
+            return replace(
+                proof, since=None
+            )  # the handshake has shown the certificate; what else is accepted is looked at next time
         engine = self._capabilities(observed)
         accepted = Accepted(found.versions, found.suites, frozenset(found.groups_tls12) | frozenset(found.groups_tls13))
         verdict = enforcement.judge(accepted, observed.profile, facts.key_type, engine)
         if verdict.is_kept:
-            verdict = self._misdirection(observed, address, engine) or verdict
+            verdict = (
+                self._resumption(observed, address, engine, memory)
+                or self._misdirection(observed, address, engine)
+                or verdict
+            )
         graded = _grade(found, facts, observed)
         return replace(
             proof,
@@ -137,8 +158,27 @@ class Prover:
             profile=label(observed.profile),
             grade=graded.letter,
             grade_capped_by=graded.capped_by,
-            since=None if verdict.is_kept or verdict.reason == "NotEnforceable" else since,
+            since=None if verdict.is_kept or verdict.reason == "NotEnforceable" else proof.since,
         )
+
+    def _resumption(self, observed: Observed, address: Address, engine: Capabilities, memory: Memory) -> Verdict | None:
+        """Whether a session of the profile before resumes with a version that the profile in force does not have."""
+        if memory.session is None:
+            return None
+        version = tickets.resumes(
+            memory.session,
+            address,
+            probe_name(observed.domain.hostname),
+            proxy_protocol=self._addresses.is_proxied(observed.app),
+        )
+        if version and version not in profiles.versions(observed.profile):
+            return Verdict(
+                is_kept=False,
+                reason="NotServed",
+                message=f"{engine.engine} still resumes {version} sessions that were made before the change.",
+            )
+        memory.session = None
+        return None
 
     def _misdirection(self, observed: Observed, address: Address, engine: Capabilities) -> Verdict | None:
         """Whether a request gets through to this host in a connection that was opened for a laxer one."""
