@@ -8,6 +8,8 @@ from certward.model.profiles import Profile
 
 #: Revisions from this one on leave the choice among their suites to the client (Mozilla 6.0: no server order).
 _UNORDERED_SINCE = "2026-11"
+#: Groups that are defined for TLS 1.3 alone.
+_TLS13_GROUPS = frozenset({"X25519MLKEM768"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,17 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Reason and sentence for PolicyEnforced; kept means that it is True."""
+    """Reason and sentence for PolicyEnforced; kept means that it is True.
+
+    Attributes:
+        is_lasting: looking again soon would show the same. False when something is amiss that the engine can do, as
+            it is while it takes up a change.
+    """
 
     is_kept: bool
     reason: str
     message: str
+    is_lasting: bool = True
 
 
 def judge(accepted: Accepted, profile: Profile, key_type: str, engine: Capabilities) -> Verdict:
@@ -78,18 +86,20 @@ def judge(accepted: Accepted, profile: Profile, key_type: str, engine: Capabilit
         return _broken(engine, alien, engine.suites, f"accepts {', '.join(alien)}, which {name} does not have")
     if alien := sorted(accepted.groups - set(profile.groups)):
         return _broken(engine, alien, engine.groups, f"accepts group {', '.join(alien)}, which {name} does not have")
-    narrower = _narrower(accepted, profile, expected, older, engine)
+    missing = _missing(accepted, profile, expected, older)
+    narrower = _narrower(accepted, profile, expected, missing, engine)
+    is_lasting = missing.isdisjoint(engine.suites | engine.groups)
     if narrower:
-        return Verdict(
-            is_kept=True, reason="EnforcedNarrower", message=f"Nothing outside {name}; {'; '.join(narrower)}."
-        )
+        words = f"Nothing outside {name}; {'; '.join(narrower)}."
+        return Verdict(is_kept=True, reason="EnforcedNarrower", message=words, is_lasting=is_lasting)
     return Verdict(is_kept=True, reason="Enforced", message=f"Handshakes accept what {name} says and nothing else.")
 
 
 def _broken(engine: Capabilities, what: list[str], known: frozenset[str], sentence: str) -> Verdict:
     """NotEnforceable where the engine cannot be told of it for one host, NotServed where it could."""
-    reason = "NotServed" if all(item in known for item in what) else "NotEnforceable"
-    return Verdict(is_kept=False, reason=reason, message=f"{engine.engine} {sentence}.")
+    is_able = all(item in known for item in what)
+    reason = "NotServed" if is_able else "NotEnforceable"
+    return Verdict(is_kept=False, reason=reason, message=f"{engine.engine} {sentence}.", is_lasting=not is_able)
 
 
 def _beyond(
@@ -99,23 +109,32 @@ def _beyond(
     return sorted(found)
 
 
+def _missing(
+    accepted: Accepted, profile: Profile, expected: Mapping[str, tuple[str, ...]], older: list[str]
+) -> frozenset[str]:
+    """The suites for TLS 1.2 and below and the groups that are not offered, although they could be negotiated."""
+    suites = {
+        suite for version in older for suite in expected[version] if suite not in accepted.suites.get(version, ())
+    }
+    is_tls13 = "TLSv1.3" in accepted.versions
+    groups = {group for group in profile.groups if is_tls13 or group not in _TLS13_GROUPS}
+    return frozenset(suites | (groups - accepted.groups))
+
+
 def _narrower(
     accepted: Accepted,
     profile: Profile,
     expected: Mapping[str, tuple[str, ...]],
-    older: list[str],
+    missing: frozenset[str],
     engine: Capabilities,
 ) -> list[str]:
     """What the engine leaves out or does its own way, as clauses."""
     clauses = []
-    missing = sorted({s for v in older for s in expected[v] if s not in accepted.suites.get(v, ())})
     if missing:
-        clauses.append(f"{engine.engine} does not offer {', '.join(missing)}")
+        clauses.append(f"{engine.engine} does not offer {', '.join(sorted(missing))}")
     if profile.revision < _UNORDERED_SINCE and not engine.orders_suites and len(profile.suites) > 1:
         clauses.append(f"{engine.engine} chooses among the suites in an order of its own")
     shown13, wanted13 = set(accepted.suites.get("TLSv1.3", ())), set(expected.get("TLSv1.3", ()))
     if "TLSv1.3" in accepted.versions and shown13 != wanted13:
         clauses.append(f"the TLS 1.3 suites are {engine.engine}'s own")
-    if absent := [group for group in profile.groups if group not in accepted.groups]:
-        clauses.append(f"group {', '.join(absent)} is not offered")
     return clauses
