@@ -214,7 +214,7 @@ def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> tim
     if observed.disturbed is not None and observed.disturbed < DISTURBANCE:
         return proof.at + DISTURBANCE_LOOK - now
     if not proof.problem and proof.fingerprint == facts.fingerprint_sha256:
-        is_settled = proof.policy_reason != "NotServed"
+        is_settled = proof.since is None
         return proof.at + (observed.probe_interval if is_settled else PROOF_RETRY_SLOW) - now
     if proof.fingerprint != facts.fingerprint_sha256 and not proof.problem:
         return timedelta()  # shown was another certificate, and since then this one has come

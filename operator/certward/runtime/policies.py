@@ -84,8 +84,9 @@ class Policies:
             },
             subresource="status",
         )
-        accepted = wanted["conditions"][0]
-        log.info("%s: Accepted=%s (%s)", key, accepted["status"], accepted["reason"])
+        accepted, before = wanted["conditions"][0], (found.status.get("conditions") or [{}])[0]
+        if (before.get("status"), before.get("reason")) != (accepted["status"], accepted["reason"]):
+            log.info("%s: Accepted=%s (%s)", key, accepted["status"], accepted["reason"])
         if written:
             self._cache.put(TLSPolicy.from_body(written))
 

@@ -137,9 +137,7 @@ class Prover:
         name = probe_name(observed.domain.hostname)
         found = scan(address, name, proxy_protocol=self._addresses.is_proxied(observed.app))
         if not found.complete:
-            return replace(
-                proof, since=None
-            )  # the handshake has shown the certificate; what else is accepted is looked at next time
+            return replace(proof, since=None)  # what the handshake has shown stands; the rest is looked at next time
         engine = self._capabilities(observed)
         accepted = Accepted(found.versions, found.suites, frozenset(found.groups_tls12) | frozenset(found.groups_tls13))
         verdict = enforcement.judge(accepted, observed.profile, facts.key_type, engine)
@@ -158,7 +156,7 @@ class Prover:
             profile=label(observed.profile),
             grade=graded.letter,
             grade_capped_by=graded.capped_by,
-            since=None if verdict.is_kept or verdict.reason == "NotEnforceable" else proof.since,
+            since=None if verdict.is_lasting else proof.since,
         )
 
     def _resumption(self, observed: Observed, address: Address, engine: Capabilities, memory: Memory) -> Verdict | None:
@@ -176,6 +174,7 @@ class Prover:
                 is_kept=False,
                 reason="NotServed",
                 message=f"{engine.engine} still resumes {version} sessions that were made before the change.",
+                is_lasting=False,
             )
         memory.session = None
         return None
@@ -192,6 +191,7 @@ class Prover:
             reason="NotServed",
             message=f"{engine.engine} answers requests for {observed.domain.hostname} in connections that were opened "
             "for another host with a laxer profile.",
+            is_lasting=False,
         )
 
     def _laxer_host(self, observed: Observed) -> str | None:
@@ -214,6 +214,7 @@ def _needs_scan(before: Proof, observed: Observed, fingerprint: str) -> bool:
         before.fingerprint != fingerprint
         or before.profile != label(observed.profile)
         or before.policy_reason not in ("Enforced", "EnforcedNarrower")
+        or before.since is not None
         or bool(observed.foreign)
         or observed.disturbed is not None
     )
