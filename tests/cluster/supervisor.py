@@ -21,8 +21,12 @@ class Supervisor:
         self._started: set[str] = set()
 
     def end_unwanted(self, wanted: set[str]) -> None:
-        """End every part that is not named here."""
-        unwanted = [process for process in processes.everything(self._state) if process.name not in wanted]
+        """End every part that is not named here; the demo's application is a user's and stays."""
+        unwanted = [
+            process
+            for process in processes.everything(self._state)
+            if process.name not in wanted and not process.name.startswith("demo-")
+        ]
         for process in unwanted:
             progress.say(f"ending {process.name} (process {process.pid})")
         processes.end(self._state, unwanted, grace=_UNWANTED_GRACE)

@@ -118,6 +118,8 @@ class _Run:
         endpoints = kube.operator_endpoints(self._wish.operators, self._ports.get("http01"))
         kube.apply(state, [*definitions, *kube.base(state), *self._plane.objects, endpoints])
         kube.await_definitions(self._ports, self._keys, definitions)
+        # What kubectl has cached may be older than the definitions.
+        shutil.rmtree(state.root / "kubectl-cache", ignore_errors=True)
 
     def _write_operator_files(self) -> None:
         state, ports, keys = self._state, self._ports, self._keys

@@ -7,7 +7,7 @@ from typing import Any
 from certward.acme.problems import Problem, parse_problem
 
 #: Seconds before the first look at something that the CA works on, where it does not say; doubled each time.
-FIRST_POLL = 0.05
+FIRST_POLL = 0.01
 LAST_POLL = 5.0
 
 _STATUSES = ("pending", "ready", "processing", "valid", "invalid")

@@ -214,13 +214,16 @@ def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> tim
     if observed.disturbed is not None and observed.disturbed < DISTURBANCE:
         return proof.at + DISTURBANCE_LOOK - now
     if not proof.problem and proof.fingerprint == facts.fingerprint_sha256:
-        is_settled = proof.since is None
-        return proof.at + (observed.probe_interval if is_settled else PROOF_RETRY_SLOW) - now
+        return proof.at + (_retry(proof.since, observed, now) if proof.since else observed.probe_interval) - now
     if proof.fingerprint != facts.fingerprint_sha256 and not proof.problem:
         return timedelta()  # shown was another certificate, and since then this one has come
-    waited = now - (proof.since or proof.at)
-    pause = PROOF_RETRY if waited < PROOF_PATIENCE else min(PROOF_RETRY_SLOW, observed.probe_interval)
-    return proof.at + pause - now
+    return proof.at + _retry(proof.since or proof.at, observed, now) - now
+
+
+def _retry(since: datetime, observed: Observed, now: datetime) -> timedelta:
+    """How long to wait before another look at something that has been amiss since then."""
+    is_fresh = now - since < PROOF_PATIENCE
+    return PROOF_RETRY if is_fresh else min(PROOF_RETRY_SLOW, observed.probe_interval)
 
 
 def _verdict(

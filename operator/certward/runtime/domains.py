@@ -11,7 +11,7 @@ from certward.errors import Blocked, ChallengeFailed, OperatorError
 from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.kube.ensure import Ensurer, holds
-from certward.model.resources import Domain, Key, key_of, parse_time
+from certward.model.resources import Domain, Key, key_of
 from certward.names import API_VERSION
 from certward.plan import domain as decisions
 from certward.plan.observed import Observed, Plan, Step
@@ -99,7 +99,7 @@ class Domains:
         if "order" not in plan.status:
             memory.drop_order()
         if is_blocked or plan.step is Step.NONE or self._must_persist(domain, plan):
-            touched |= self._write(domain, plan, now)
+            touched |= self._write(domain, plan)
             memory.failure = None
         if is_blocked:
             return _BLOCKED_RETRY
@@ -154,7 +154,7 @@ class Domains:
         url = (plan.status.get("order") or {}).get("url", "")
         return bool(url) and url != (domain.status.get("order") or {}).get("url")
 
-    def _write(self, domain: Domain, plan: Plan, now: datetime) -> set[Key]:
+    def _write(self, domain: Domain, plan: Plan) -> set[Key]:
         wanted = dict(plan.status)
         if _same(domain.status, wanted):
             return set()
@@ -174,8 +174,6 @@ class Domains:
             log.info("%s (%s): %s%s", key_of(domain), domain.hostname, state, f" ({reason})" if reason else "")
         if written is None:
             return set()
-        age = now - parse_time(written["metadata"]["creationTimestamp"])
-        log.debug("%s: status written %.3f s after creation", key_of(domain), age.total_seconds())
         return self._cache.put(Domain.from_body(written)) - {key_of(domain)}
 
     def _step(self, observed: Observed, plan: Plan, memory: Memory, touched: set[Key]) -> timedelta | None:
