@@ -34,12 +34,8 @@ class Cache:
         key = key_of(resource)
         with self._lock:
             known = self._objects.get(key)
-            if (
-                known is not None
-                and known.meta.uid == resource.meta.uid
-                and known.meta.resource_version >= resource.meta.resource_version
-            ):
-                return set()
+            if known is not None and known.meta.resource_version >= resource.meta.resource_version:
+                return set()  # also when it was made anew since: versions of a kind grow over all its objects
             touched = self._related(known) if known is not None else set()
             if known is not None:
                 self._unlink(known)
@@ -138,7 +134,7 @@ class Cache:
         """The Domain that owns exactly this hostname."""
         with self._lock:
             found = [self._objects[key] for key in self._by_hostname.get(hostname, ())]
-        candidates = [d for d in found if isinstance(d, Domain)]
+        candidates = [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting]
         if not candidates:
             return None
         oldest = min(candidates, key=lambda d: d.meta.age_order)

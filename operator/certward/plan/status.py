@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from certward.model import profiles
 from certward.model.conditions import Condition, is_true, no, render, unknown, yes
 from certward.model.resources import Domain, format_time
 from certward.names import ANNOTATION_REFRESH
@@ -176,7 +177,15 @@ def _dns_verified(observed: Observed) -> Condition:
 
 
 def _policy_enforced(observed: Observed, *, is_served: bool) -> Condition:
-    proof = observed.proof
+    proof, facts = observed.proof, observed.secret.facts
+    if is_served and facts and not profiles.fits(observed.profile, facts.key_type):
+        name = f"profile {observed.profile.name} of revision {observed.profile.revision}"
+        return no(
+            "PolicyEnforced",
+            "NotServed",
+            f"A key of type {facts.key_type} cannot be used at every protocol version of {name}; the host keeps its "
+            f"former settings until its certificate has one of type {profiles.default_key_type(observed.profile)}.",
+        )
     if is_served and proof and proof.policy_reason:
         if proof.policy_reason in ("Enforced", "EnforcedNarrower"):
             return yes("PolicyEnforced", proof.policy_reason, proof.policy_problem)
