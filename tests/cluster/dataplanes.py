@@ -38,6 +38,7 @@ def _traefik(state: State, ports: Ports) -> list[Part]:
         "--providers.kubernetesingress=true",
         # Requests go to the Service's ClusterIP, which is a loopback address here, and not to endpoints.
         "--providers.kubernetesingress.nativelbbydefault=true",
+        "--providers.kubernetesingress.strictprefixmatching=true",
         "--providers.kubernetesingress.ingressendpoint.ip=127.0.0.1",
         "--providers.kubernetescrd=true",
         "--providers.kubernetescrd.nativelbbydefault=true",

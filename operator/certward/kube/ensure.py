@@ -7,7 +7,7 @@ from typing import Any
 
 from certward.errors import Blocked
 from certward.kube.client import Client
-from certward.names import LABEL_MANAGED_BY, MANAGED_BY
+from certward.names import FIELD_MANAGER, LABEL_MANAGED_BY, MANAGED_BY
 
 #: How long an object that was seen to be right is taken to be so within a burst of passes over the same key.
 _TRUST_SECONDS = 3.0
@@ -61,7 +61,7 @@ class Ensurer:
                     f"{ref[0]} {ref[2]} in namespace {ref[1]} is not Certward's and is left untouched; rename or "
                     "delete it.",
                 )
-            if live is None or not holds(live, manifest):
+            if live is None or not holds(live, manifest) or _lingers(live, manifest):
                 self._client.apply(manifest)
                 wrote = True
             self._remember(ref, manifest)
@@ -100,6 +100,22 @@ class Ensurer:
             if len(self._seen) > 4096:  # noqa: PLR2004 - bounds the memory of a burst
                 self._seen = {r: s for r, s in self._seen.items() if now - s[1] < _TRUST_SECONDS}
             self._seen[ref] = (manifest, now)
+
+
+def _lingers(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether something that Certward once applied is still there and no longer wanted, by its managedFields."""
+    entries = live["metadata"].get("managedFields") or ()
+    own = (e for e in entries if e.get("manager") == FIELD_MANAGER and e.get("operation") == "Apply")
+    return any(_exceeds(entry.get("fieldsV1") or {}, wanted) for entry in own if not entry.get("subresource"))
+
+
+def _exceeds(fields: Mapping[str, Any], wanted: object) -> bool:
+    """Whether a FieldsV1 set names a field that `wanted` lacks; items of lists are compared by `holds`."""
+    return any(
+        not isinstance(wanted, Mapping) or name[2:] not in wanted or _exceeds(below, wanted[name[2:]])
+        for name, below in fields.items()
+        if name.startswith("f:")
+    )
 
 
 def _ref(manifest: Mapping[str, Any]) -> tuple[str, str, str]:

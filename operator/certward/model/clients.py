@@ -7,9 +7,9 @@ Read off the clients' own ClientHellos. Sources, by the mark in the table:
 * TESTSSL: captures by the authors of testssl.sh, in the same file of 3.0.8.
 * TESTSSL_NEWER: the same file in commit 0d6ab6b of github.com/testssl/testssl.sh, for what came out later.
 
-A row that stands for several versions does so because their hellos agree in everything that is in this table.
-Left out is what no profile offers: SSL 3, finite-field key exchange, RC4, other groups. Clients whose hello depends
-on how they were built or set up (curl, Python, .NET) are not here: look for their TLS library or their Windows.
+A row that stands for several versions does so because their hellos agree in all that a profile can offer. What none
+offers is left out: SSL 3, finite-field key exchange, RC4, other groups. Clients whose hello depends on how they were
+built or set up (curl, Python, .NET) are not here: look for their TLS library.
 """
 
 from dataclasses import dataclass

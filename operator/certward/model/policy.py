@@ -87,8 +87,11 @@ def pinned_revision(app: App, *, default: str, history: Sequence[DefaultChange])
         return str(served)  # an annotation that names no revision is a mistake, not a wish to move
     if served or not history or app.meta.created_at >= history[-1].since:
         return default
-    earlier = [change.revision for change in history if change.since <= app.meta.created_at]
-    return earlier[-1] if earlier else history[0].revision
+    known = [change for change in history if change.revision in profiles.REVISIONS]  # it may have been edited by hand
+    earlier = [change for change in known if change.since <= app.meta.created_at]
+    if earlier:
+        return earlier[-1].revision
+    return known[0].revision if known else default
 
 
 def rank(policy: TLSPolicy, app: App) -> int | None:

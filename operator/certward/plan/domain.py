@@ -48,7 +48,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         return Plan(
             routes=None,
             step=Step.NONE,
-            status=status.build(observed, verdict, now=now, is_served=False),
+            status=status.build(observed, verdict, now=now, is_served=False, is_routed=False),
             again_after=BLOCKED_RECHECK if observed.missing_service else FAR,
             why=verdict.reason,
         )

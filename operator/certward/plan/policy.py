@@ -9,7 +9,8 @@ from certward.model import policy as policies
 from certward.model import profiles
 from certward.model.conditions import Condition, is_true, no, render, unknown, yes
 from certward.model.policy import Effective, Rules
-from certward.model.resources import App, TLSPolicy
+from certward.model.profiles import Profile
+from certward.model.resources import App, TLSPolicy, key_of
 
 
 def status(
@@ -24,16 +25,18 @@ def status(
         rules: from the configuration.
         now: aware UTC datetime; shows only where something changes.
     """
+    everyone = [*(other for other in others if key_of(other) != key_of(policy)), policy]
     targeted = sorted((app for app in apps if policies.rank(policy, app) is not None), key=lambda a: a.meta.name)
-    effective = {app.meta.name: policies.effective(app, others, rules) for app in targeted}
-    in_force = [app for app in targeted if effective[app.meta.name].policy == policy.meta.name]
+    claimed = [app for app in targeted if policies.claiming(app, everyone) is policy]
+    effective = {app.meta.name: policies.effective(app, everyone, rules) for app in claimed}
+    in_force = [app for app in claimed if effective[app.meta.name].policy == policy.meta.name]
     enforced = [app for app in in_force if _is_enforced(app, effective[app.meta.name])]
-    accepted = _accepted(policy, others, targeted, in_force, rules)
+    accepted = _accepted(policy, everyone, targeted, claimed, rules)
     return {
         "observedGeneration": policy.meta.generation,
         "apps": {"targeted": len(targeted), "inForce": len(in_force), "enforced": len(enforced)},
         "conditions": render(
-            [accepted, _enforced(accepted, targeted, in_force, enforced)],
+            [accepted, _enforced(accepted, targeted, claimed, in_force, enforced)],
             policy.status.get("conditions") or (),
             generation=policy.meta.generation,
             now=now,
@@ -52,7 +55,7 @@ def _is_enforced(app: App, effective: Effective) -> bool:
 
 
 def _accepted(
-    policy: TLSPolicy, others: Sequence[TLSPolicy], targeted: Sequence[App], in_force: Sequence[App], rules: Rules
+    policy: TLSPolicy, everyone: Sequence[TLSPolicy], targeted: Sequence[App], claimed: Sequence[App], rules: Rules
 ) -> Condition:
     missing = sorted(set(policy.targets or ()) - {app.meta.name for app in targeted})
     if policy.targets is not None and not targeted:
@@ -62,37 +65,39 @@ def _accepted(
             f"There is no App {', '.join(missing)} in namespace {policy.meta.namespace}; create it, or correct "
             "spec.targetRefs.",
         )
-    if refusal := _refusal(policy, targeted, rules):
+    try:
+        declared = _declared(policy, targeted, claimed, rules)
+    except InvalidSpec as refusal:
         return no("Accepted", refusal.reason, refusal.message)
-    winners = _same_rank_winners(policy, others, targeted)
-    if winners and not in_force:
+    if beneath := next(filter(None, (policies.below_floor(profile, rules) for profile in declared)), None):
+        return no("Accepted", beneath.reason, beneath.message)
+    winners = _same_rank_winners(policy, everyone, targeted)
+    if winners and not claimed:
         return no(
             "Accepted",
             "Conflicted",
-            f"TLSPolicy {', '.join(winners)} is in force for the same Apps and is older; this one takes effect once "
-            "that one is gone.",
+            f"TLSPolicy {', '.join(winners)} is for the same Apps and comes first, by age and then by name; this one "
+            "takes effect once that one is gone.",
         )
     words = []
-    if _is_deprecated(policy, targeted, rules):
+    if any(profile.deprecated for profile in declared):
         words.append(f"Profile {policy.profile} is deprecated and gone in revision {profiles.REVISIONS[-1]}.")
     if missing:
         words.append(f"There is no App {', '.join(missing)} yet.")
     return yes("Accepted", "Accepted", " ".join(words))
 
 
-def _refusal(policy: TLSPolicy, targeted: Sequence[App], rules: Rules) -> InvalidSpec | None:
-    """The first reason for which the policy cannot be in force as declared for one of its Apps."""
-    try:
-        if policy.revision is not None:
-            profiles.profile(policy.revision, policy.profile)
-        for app in targeted:
-            if refusal := policies.below_floor(policies.declared_profile(policy, app, rules), rules):
-                return refusal
-        if not targeted:
-            profiles.first_revision_with(policy.profile, policy.revision or rules.default)
-    except InvalidSpec as refusal:
-        return refusal
-    return None
+def _declared(policy: TLSPolicy, targeted: Sequence[App], claimed: Sequence[App], rules: Rules) -> list[Profile]:
+    """What the policy means: for each App that it has the say over, for new ones where there is no App yet.
+
+    Raises:
+        InvalidSpec: it means nothing for one of them.
+    """
+    if policy.revision is not None:
+        return [profiles.profile(policy.revision, policy.profile)]
+    if targeted:
+        return [policies.declared_profile(policy, app, rules) for app in claimed]
+    return [profiles.profile(profiles.first_revision_with(policy.profile, rules.default), policy.profile)]
 
 
 def _same_rank_winners(policy: TLSPolicy, others: Sequence[TLSPolicy], targeted: Sequence[App]) -> list[str]:
@@ -105,14 +110,12 @@ def _same_rank_winners(policy: TLSPolicy, others: Sequence[TLSPolicy], targeted:
     return sorted(found)
 
 
-def _is_deprecated(policy: TLSPolicy, targeted: Sequence[App], rules: Rules) -> bool:
-    if policy.revision is not None:
-        return profiles.profile(policy.revision, policy.profile).deprecated
-    return any(policies.declared_profile(policy, app, rules).deprecated for app in targeted)
-
-
 def _enforced(
-    accepted: Condition, targeted: Sequence[App], in_force: Sequence[App], enforced: Sequence[App]
+    accepted: Condition,
+    targeted: Sequence[App],
+    claimed: Sequence[App],
+    in_force: Sequence[App],
+    enforced: Sequence[App],
 ) -> Condition:
     if accepted.status != "True" and not in_force:
         return no("Enforced", accepted.reason, accepted.message)
@@ -122,9 +125,11 @@ def _enforced(
         return no(
             "Enforced", "Overridden", "A policy that points more closely at its Apps is in force for each of them."
         )
-    overridden = sorted({app.meta.name for app in targeted} - {app.meta.name for app in in_force})
+    overridden = sorted({app.meta.name for app in targeted} - {app.meta.name for app in claimed})
     if overridden:
         return no("Enforced", "PartiallyOverridden", f"Another policy is in force for App {', '.join(overridden)}.")
+    if len(in_force) < len(claimed):
+        return no("Enforced", accepted.reason, accepted.message)  # refused for some of its Apps
     pending = sorted({app.meta.name for app in in_force} - {app.meta.name for app in enforced})
     if pending:
         return no("Enforced", "NotShown", f"No handshake has shown it yet for App {', '.join(pending)}.")

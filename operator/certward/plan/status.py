@@ -26,6 +26,7 @@ def build(
     *,
     now: datetime,
     is_served: bool,
+    is_routed: bool = True,
     has_order: bool = False,
     handled_refresh: bool = False,
     failures: int = 0,
@@ -37,6 +38,7 @@ def build(
         observed: what was seen.
         verdict: state, reason and message.
         now: aware UTC datetime; shows only where something changes.
+        is_routed: the host has routes; without, nothing is served for it.
         is_served: a handshake showed the certificate at hand.
         has_order: an order is open.
         handled_refresh: the refresh annotation counts as handled from now on.
@@ -69,7 +71,7 @@ def build(
             "target": observed.dns_target,
             "recordType": record_type(observed.dns_target),
         }
-    if certificate := _certificate(observed, is_served=is_served):
+    if is_routed and (certificate := _certificate(observed, is_served=is_served)):
         built["certificate"] = certificate
     if has_order:
         built["order"] = {
@@ -77,7 +79,7 @@ def build(
             "createdAt": observed.order_created_at or format_time(now),
             "issuer": observed.order_issuer,
         }
-    if served := _served(observed, before, now=now):
+    if is_routed and (served := _served(observed, before, now=now)):
         built["served"] = served
     handled = dict(before.get("handled") or {})
     if handled_refresh and (asked := observed.domain.meta.annotations.get(ANNOTATION_REFRESH)):
@@ -100,8 +102,7 @@ def _certificate(observed: Observed, *, is_served: bool) -> dict[str, Any] | Non
     facts = observed.secret.facts
     known = observed.domain.status.get("certificate")
     if not is_served or facts is None:
-        # An expired or vanished certificate is still what clients were last shown; no App, no routes: nothing is.
-        return dict(known) if known and observed.app is not None and not observed.owner else None
+        return dict(known) if known else None  # expired or vanished, it is still what clients were last shown
     app = observed.app
     certificate = {
         "source": "Automatic",

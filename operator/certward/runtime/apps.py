@@ -8,7 +8,7 @@ from typing import Any
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.client import Client
-from certward.kube.ensure import Ensurer, holds
+from certward.kube.ensure import Ensurer
 from certward.model.conditions import is_true
 from certward.model.grade import Grade
 from certward.model.policy import Effective
@@ -125,7 +125,7 @@ class Apps:
         return self._cache.put(App.from_body(written)) - {key_of(app)} if written else set()
 
     def _write(self, app: App, status: Mapping[str, Any]) -> set[Key]:
-        if holds(app.status, status) and not set(app.status) - set(status):
+        if dict(app.status) == dict(status):
             return set()
         written = self._client.apply(
             {

@@ -10,8 +10,8 @@ from certward.config import Config
 from certward.errors import Blocked, ChallengeFailed, OperatorError
 from certward.kube.cache import Cache
 from certward.kube.client import Client
-from certward.kube.ensure import Ensurer, holds
-from certward.model.resources import Domain, Key, key_of
+from certward.kube.ensure import Ensurer
+from certward.model.resources import Domain, Key, key_of, parse_time
 from certward.names import API_VERSION
 from certward.plan import domain as decisions
 from certward.plan.observed import Observed, Plan, Step
@@ -94,6 +94,8 @@ class Domains:
         is_blocked = not self._keep_routes(observed, plan, memory)
         if is_blocked:
             plan = decisions.decide(self._gatherer.gather(domain, memory, now), now)
+        if plan.routes is None:
+            memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
         if plan.drop_next_key:
             self._secrets.drop_next_key(domain)
         if "order" not in plan.status:
@@ -136,8 +138,10 @@ class Domains:
             self._ensurer.absent(rendered.unwanted)
         except Blocked as obstacle:
             log.warning("%s: %s", key_of(domain), obstacle.message)
-            memory.failure = ChallengeFailed("ChallengeUnreachable", obstacle.message)
-            memory.failed_inputs = inputs_of(domain, app, observed.secret)
+            inputs = inputs_of(domain, app, observed.secret)
+            if memory.failed_inputs != inputs or _is_due(domain):
+                memory.failure = ChallengeFailed("ChallengeUnreachable", obstacle.message)
+                memory.failed_inputs = inputs
             return False
         return True
 
@@ -196,6 +200,12 @@ class Domains:
             return None
 
 
+def _is_due(domain: Domain) -> bool:
+    """Whether the next attempt that the status names is due; so that a lasting obstacle is not counted every look."""
+    at = (domain.status.get("attempts") or {}).get("nextAttempt")
+    return at is None or parse_time(at) <= datetime.now(UTC)
+
+
 def _log_policy(domain: Domain, wanted: Mapping[str, Any]) -> None:
     """One line when what is served no longer is, or is again, what the policy says."""
     before = {c["type"]: c for c in domain.status.get("conditions") or ()}.get("PolicyEnforced", {})
@@ -206,5 +216,5 @@ def _log_policy(domain: Domain, wanted: Mapping[str, Any]) -> None:
 
 
 def _same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a status needs no write: server-side apply would change nothing."""
-    return holds(live, wanted) and not set(live) - set(wanted)
+    """Whether a status needs no write. Nobody else writes it, so it is ours to the last field."""
+    return dict(live) == dict(wanted)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.client import Client
-from certward.kube.ensure import holds
 from certward.model import policy
 from certward.model.policy import DefaultChange, Effective, Rules
 from certward.model.resources import App, Key, TLSPolicy, format_time, parse_time
@@ -72,7 +71,7 @@ class Policies:
             self._rules(),
             now=datetime.now(UTC),
         )
-        if holds(found.status, wanted) and not set(found.status) - set(wanted):
+        if dict(found.status) == wanted:
             return
         meta = found.meta
         written = self._client.apply(

@@ -104,7 +104,7 @@ class Traefik:
         if host.routes.redirect:
             redirect = _redirect(host.operator_namespace)
             shared.append(redirect)
-            own.append(_plain(host, [_reference(redirect)]))
+            own.append(_plain(host, [*allowed, _reference(redirect)]))
         else:
             own.append(_plain(host, allowed))
         return Rendered(shared=tuple(shared), own=tuple(own), unwanted=tuple(unwanted))
