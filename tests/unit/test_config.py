@@ -77,7 +77,7 @@ ingress:
       gateway: {namespace: infra, name: edge}
       dnsTarget: edge.example.net
       probe: {httpAddress: "127.0.0.1:80", httpsAddress: "[::1]:443", proxyProtocol: true}
-    other: {dialect: ingress}
+    other: {dialect: traefik}
 dns:
   target: "192.0.2.1, 192.0.2.2"
   resolvers: [9.9.9.9, "ns.example.com:5353", "[2001:db8::1]:54", "2001:db8::2"]
@@ -179,7 +179,7 @@ def test_durations(text, interval):
         ),
         (
             "ingress: {classes: {traefik: {dialect: trafik}}}",
-            "ingress.classes.traefik.dialect: must be one of traefik, ingress",
+            "ingress.classes.traefik.dialect: must be one of traefik",
         ),
         ("ingress: {classes: {traefik: {}}}", "ingress.classes.traefik.dialect: is required"),
         (
@@ -382,9 +382,7 @@ def test_ca_bundle_as_a_file_beside_the_configuration(root_pem, tmp_path):
 def test_a_private_key_in_the_bundle_is_refused_and_not_shown(root_pem, key):
     encoding = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     key_pem = key.private_bytes(*encoding).decode()
-    text = yaml.safe_dump(
-        {"issuers": [{"name": "a", "directory": DIRECTORY, "caBundle": root_pem + key_pem}]}
-    )
+    text = yaml.safe_dump({"issuers": [{"name": "a", "directory": DIRECTORY, "caBundle": root_pem + key_pem}]})
     message = refused(text)
     assert message.startswith("issuers[0].caBundle: must hold certificates only")
     assert key_pem.splitlines()[1] not in message
@@ -435,9 +433,7 @@ JSON = st.recursive(
 
 
 @given(
-    st.dictionaries(
-        st.sampled_from(["issuers", "ingress", "dns", "tls", "probe", "hostnames", "challenge", "x"]), JSON
-    )
+    st.dictionaries(st.sampled_from(["issuers", "ingress", "dns", "tls", "probe", "hostnames", "challenge", "x"]), JSON)
 )
 def test_whatever_stands_in_the_file_is_read_or_refused_in_words(value):
     told = "x"

@@ -57,7 +57,7 @@ class Effective:
     Attributes:
         profile: cut to the floor.
         policy: name of the TLSPolicy in force; empty for the App's default or for what is kept.
-        hsts: from the policy in force.
+        hsts: from the policy that has the say, also while it is refused: a header once sent is not taken back.
         refusal: why the policy that claims the App is not in force; None when it is or none claims it.
     """
 
@@ -142,7 +142,9 @@ def effective(app: App, policies: Sequence[TLSPolicy], rules: Rules) -> Effectiv
     try:
         declared = declared_profile(policy, app, rules)
     except InvalidSpec as refusal:
-        return Effective(_above_floor(_kept(app) or _default_of(app, rules), rules), refusal=refusal)
+        return Effective(
+            _above_floor(_kept(app) or _default_of(app, rules), rules), hsts=hsts_of(policy), refusal=refusal
+        )
     refusal_by_floor = below_floor(declared, rules)
     return Effective(
         _above_floor(declared, rules),

@@ -15,7 +15,6 @@ RECONCILE_SECONDS = Histogram(
     buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30),
 )
 BUGS = Counter("certward_bugs", "Passes that ended with an unexpected exception; any is worth a report.")
-CHALLENGES = Counter("certward_challenge_requests", "Requests at the HTTP-01 answerer.", ["outcome"])
 
 
 class StateCollector(Collector):
@@ -41,6 +40,12 @@ class StateCollector(Collector):
         for labels, count in sorted(state["domains"].items()):
             domains.add_metric(labels, count)
         yield domains
+        challenges = CounterMetricFamily(
+            "certward_challenge_requests", "Requests at the HTTP-01 answerer, by outcome.", labels=["outcome"]
+        )
+        for outcome, count in sorted(state["challenges"].items()):
+            challenges.add_metric([outcome], count)
+        yield challenges
         requests = CounterMetricFamily(
             "certward_api_requests", "Requests to the API server.", labels=["verb", "kind", "status"]
         )

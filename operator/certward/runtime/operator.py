@@ -234,6 +234,7 @@ class Operator:
             "synced_age": time.monotonic() - self.reconciler.synced_at if self.reconciler.synced_at else 0.0,
             "queue": self._queue.depth(),
             "domains": domains,
+            "challenges": {"answered": self._answerer.answered, "refused": self._answerer.refused},
             "requests": dict(self._client.requests),
         }
 
