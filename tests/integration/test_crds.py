@@ -134,9 +134,7 @@ def numbered(item: Any, number: int) -> Any:
 
 def complaints(answer: str) -> list[str]:
     """Each single complaint in kubectl's words for a refusal."""
-    lines = [line.removeprefix("* ") for line in answer.splitlines() if line.startswith("* ")] or [
-        answer.strip()
-    ]
+    lines = [line.removeprefix("* ") for line in answer.splitlines() if line.startswith("* ")] or [answer.strip()]
     return [line for line in lines if NOT_CHECKED not in line]
 
 

@@ -62,9 +62,7 @@ def make_certificate(folder, name, *hosts, elliptic=False):
     )
     (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     (folder / f"{name}.key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return certificate.public_bytes(serialization.Encoding.DER)
 
@@ -231,8 +229,7 @@ def traefik(certificates, tmp_path_factory):
         "tls": {
             "options": OPTIONS,
             "certificates": [
-                {"certFile": str(folder / f"{name}.pem"), "keyFile": str(folder / f"{name}.key")}
-                for name in ders
+                {"certFile": str(folder / f"{name}.pem"), "keyFile": str(folder / f"{name}.key")} for name in ders
             ],
         },
     }

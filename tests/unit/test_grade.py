@@ -57,9 +57,7 @@ def test_every_profile_of_the_newest_revision_gets_a_or_better():
             Grade("A", ""),
             id="HSTS too short for A+",
         ),
-        pytest.param(
-            {"TLSv1.2": [AES128], "TLSv1.3": [TLS13]}, "RSA-2048", HALF_A_YEAR, Grade("A+", ""), id="A+"
-        ),
+        pytest.param({"TLSv1.2": [AES128], "TLSv1.3": [TLS13]}, "RSA-2048", HALF_A_YEAR, Grade("A+", ""), id="A+"),
         pytest.param(
             {"TLSv1.3": [TLS13]},
             "ECDSA-P256",
@@ -67,9 +65,7 @@ def test_every_profile_of_the_newest_revision_gets_a_or_better():
             Grade("A", "TLS 1.3 alone is offered"),
             id="TLS 1.3 alone never gets A+",
         ),
-        pytest.param(
-            {"TLSv1.1": [AES128_SHA]}, "RSA-2048", 0, Grade("C", "TLS 1.2 is not offered"), id="no TLS 1.2"
-        ),
+        pytest.param({"TLSv1.1": [AES128_SHA]}, "RSA-2048", 0, Grade("C", "TLS 1.2 is not offered"), id="no TLS 1.2"),
         pytest.param(
             {"TLSv1.0": [AES128_SHA], "TLSv1.2": [AES128]},
             "RSA-2048",
@@ -134,9 +130,7 @@ def test_every_profile_of_the_newest_revision_gets_a_or_better():
             id="broken key",
         ),
         pytest.param({}, "RSA-2048", 0, Grade("", "No protocol version is offered"), id="nothing"),
-        pytest.param(
-            {"TLSv1.2": []}, "RSA-2048", 0, Grade("", "No protocol version is offered"), id="no suite"
-        ),
+        pytest.param({"TLSv1.2": []}, "RSA-2048", 0, Grade("", "No protocol version is offered"), id="no suite"),
     ],
 )
 def test_rules(offered, key_type, hsts, result):

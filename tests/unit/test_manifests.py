@@ -13,9 +13,7 @@ from certward.model import hostnames
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ROOT / "manifests" / "base"
-CRDS = {
-    path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "crds").glob("[!k]*.yaml")
-}
+CRDS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "crds").glob("[!k]*.yaml")}
 DOCUMENTS = [
     document
     for path in sorted(BASE.glob("*.yaml"))
@@ -60,9 +58,7 @@ ALL_NODES = [(plural, path, node) for plural in CRDS for path, node in nodes(sch
 def test_kustomizations_list_every_file():
     for folder in (ROOT / "crds", BASE):
         listed = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
-        assert sorted(listed) == sorted(
-            p.name for p in folder.glob("*.yaml") if p.name != "kustomization.yaml"
-        )
+        assert sorted(listed) == sorted(p.name for p in folder.glob("*.yaml") if p.name != "kustomization.yaml")
 
 
 def test_base_holds_no_crds():
@@ -165,9 +161,7 @@ def test_every_rule_has_words():
 def test_roles_have_no_wildcards():
     for document in DOCUMENTS:
         for rule in document.get("rules", []):
-            assert not any("*" in part for parts in rule.values() for part in parts), document["metadata"][
-                "name"
-            ]
+            assert not any("*" in part for parts in rule.values() for part in parts), document["metadata"]["name"]
 
 
 def test_operator_may_do_exactly_this():
@@ -262,9 +256,7 @@ def test_services_reach_the_pod():
 def test_schema_and_operator_agree_on_hostnames():
     path = ROOT / "tests" / "integration" / "crd_cases" / "domains.yaml"
     specs = [(c.get("spec", {}), c) for c in yaml.safe_load(path.read_text(encoding="utf-8"))["cases"]]
-    cases = [
-        (spec["hostname"], "refused" in case) for spec, case in specs if spec.get("hostname") is not None
-    ]
+    cases = [(spec["hostname"], "refused" in case) for spec, case in specs if spec.get("hostname") is not None]
     assert cases
     for hostname, is_refused in cases:
         assert bool(hostnames.problem(hostname)) == is_refused, hostname

@@ -119,9 +119,7 @@ ACCEPTED = Answer(accepted=True, version="TLSv1.2", suite=SUITE, group="P-256")
     ("behave", "expected"),
     [
         pytest.param(says(FLIGHT), ACCEPTED, id="one record"),
-        pytest.param(
-            says(*(record(22, bytes([b])) for b in FLIGHT[5:])), ACCEPTED, id="a record for each byte"
-        ),
+        pytest.param(says(*(record(22, bytes([b])) for b in FLIGHT[5:])), ACCEPTED, id="a record for each byte"),
         pytest.param(says(alert(112, level=1), FLIGHT), ACCEPTED, id="warning first"),
         pytest.param(
             says_and_closes(record(22, server_hello())),
@@ -156,24 +154,16 @@ def test_hello_tells_refusals_apart(serve, behave, expected):
     ("behave", "kind", "words"),
     [
         pytest.param(says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "garbage", "it is not TLS", id="HTTP"),
-        pytest.param(
-            says(record(22, message(11, b""))), "garbage", "instead of a ServerHello", id="out of order"
-        ),
-        pytest.param(
-            says(record(22, server_hello(suite=0x0005))), "garbage", "0x0005, which was not", id="suite"
-        ),
+        pytest.param(says(record(22, message(11, b""))), "garbage", "instead of a ServerHello", id="out of order"),
+        pytest.param(says(record(22, server_hello(suite=0x0005))), "garbage", "0x0005, which was not", id="suite"),
         pytest.param(
             says(record(22, server_hello() + message(12, b"\x03\x00\x19"))),
             "garbage",
             "group 0x0019",
             id="group",
         ),
-        pytest.param(
-            says(b"\x16\x03\x03\xff\xff"), "garbage", "a record of 65535 bytes", id="overlong record"
-        ),
-        pytest.param(
-            says(record(22, b"\x02\xff\xff\xff")), "garbage", "handshake message of", id="overlong message"
-        ),
+        pytest.param(says(b"\x16\x03\x03\xff\xff"), "garbage", "a record of 65535 bytes", id="overlong record"),
+        pytest.param(says(record(22, b"\x02\xff\xff\xff")), "garbage", "handshake message of", id="overlong message"),
         pytest.param(floods, "garbage", "more than any answer", id="flood"),
         pytest.param(stays_silent, "timeout", "timed out", id="silence"),
         pytest.param(drips(FLIGHT), "timeout", "timed out", id="drip"),
@@ -238,11 +228,7 @@ def test_a_reset_by_accident_does_not_end_a_scan(serve):
         if len(seen) == 1:
             resets(connection, data)
         # Version, suite and the groups in the order in which they are offered; what precedes 44 is random.
-        elif (
-            data[9:11] == b"\x03\x03"
-            and struct.pack("!H", CODE) in data[44:]
-            and b"\x00\x1d\x00\x17" in data[44:]
-        ):
+        elif data[9:11] == b"\x03\x03" and struct.pack("!H", CODE) in data[44:] and b"\x00\x1d\x00\x17" in data[44:]:
             connection.sendall(FLIGHT)
         else:
             connection.sendall(alert(40))
@@ -302,9 +288,7 @@ def test_handshake_says_what_happened(serve, behave, kind, words):
         pytest.param(says_and_closes(b""), "closed", id="close"),
         pytest.param(drips(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100), "timeout", id="drip"),
         pytest.param(resets, "reset", id="reset"),
-        pytest.param(
-            says_and_closes(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 3 * READ_MAX), "garbage", id="long header"
-        ),
+        pytest.param(says_and_closes(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 3 * READ_MAX), "garbage", id="long header"),
     ],
 )
 def test_http_get_says_what_happened(serve, behave, kind):
@@ -324,9 +308,7 @@ def test_http_get_reads_one_answer(serve):
 
     def behave(connection, head):
         heads.append(head)
-        connection.sendall(
-            b"HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nset-cookie: b\r\nContent-Length: 9999\r\n\r\n"
-        )
+        connection.sendall(b"HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nset-cookie: b\r\nContent-Length: 9999\r\n\r\n")
         connection.sendall(b"z" * 9999)
 
     answer = http_get(serve(behave), "a.example", "/.well-known/acme-challenge/x", max_bytes=100)

@@ -25,9 +25,7 @@ from certward.probe.server_flight import (
 # The ServerHello and the HelloRetryRequest of the example handshakes in RFC 8448 (sections 3 and 5).
 RFC8448_SERVER_HELLO = bytes.fromhex(
     "160303005a020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e2692800130100002e00"
-    "3300240 01d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e751f0f002b00020304".replace(
-        " ", ""
-    )
+    "3300240 01d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e751f0f002b00020304".replace(" ", "")
 )
 RFC8448_HELLO_RETRY_REQUEST = bytes.fromhex(
     "16030300b0020000ac0303cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c00130100008400"
@@ -134,12 +132,8 @@ def test_client_hello_offers_a_version():
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        pytest.param(
-            RFC8448_SERVER_HELLO, ServerHello(version=0x0304, suite=0x1301, group=0x1D), id="TLS 1.3"
-        ),
-        pytest.param(
-            RFC8448_HELLO_RETRY_REQUEST, ServerHello(version=0x0304, suite=0x1301, group=0x17), id="retry"
-        ),
+        pytest.param(RFC8448_SERVER_HELLO, ServerHello(version=0x0304, suite=0x1301, group=0x1D), id="TLS 1.3"),
+        pytest.param(RFC8448_HELLO_RETRY_REQUEST, ServerHello(version=0x0304, suite=0x1301, group=0x17), id="retry"),
         pytest.param(
             record(22, message(2, server_hello_body(0x0301, 0x000A, session_id=b"x" * 32))),
             ServerHello(version=0x0301, suite=0x000A, group=0),
@@ -165,9 +159,7 @@ def test_server_hello_is_read(data, expected):
         pytest.param(server_hello_body(0x0303, 0xC02F)[:-1], id="short"),
         pytest.param(server_hello_body(0x0303, 0xC02F) + b"\x00\x09\x00", id="extensions too long"),
         pytest.param(server_hello_body(0x0303, 0xC02F, b"\x00\x2b\x00\x01\x03"), id="short version"),
-        pytest.param(
-            server_hello_body(0x0303, 0xC02F, b"\x00\x01\x00\x00") + b"\x00", id="bytes after the end"
-        ),
+        pytest.param(server_hello_body(0x0303, 0xC02F, b"\x00\x01\x00\x00") + b"\x00", id="bytes after the end"),
     ],
 )
 def test_broken_server_hello_is_malformed(body):

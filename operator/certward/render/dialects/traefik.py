@@ -8,13 +8,14 @@ What Traefik can enforce per host (3.7, Go crypto/tls): versions, TLS 1.0 to 1.2
 the order of suites and groups, the TLS 1.3 suites.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 from certward.model.policy import HSTS
 from certward.model.profiles import TABLE, Profile
 from certward.model.resources import App, Domain, ServiceRef
-from certward.names import CHALLENGE_PATH, CHALLENGE_SERVICE
+from certward.names import CHALLENGE_PATH, CHALLENGE_SERVICE, LABEL_APP
 from certward.plan.enforcement import Capabilities
 from certward.render.dialects import Host, ObjectRef, Rendered
 from certward.render.manifests import Manifest, domain_meta, owner, shared_meta
@@ -212,11 +213,12 @@ def _redirect(namespace: str) -> Manifest:
 
 
 def _hsts_name(app: App) -> str:
-    return f"certward-{app.meta.name}-hsts"
+    return _app_object(app, "hsts")
 
 
 def _hsts(app: App, hsts: HSTS) -> Manifest:
     meta = shared_meta(app.meta.namespace, _hsts_name(app))
+    meta["labels"][LABEL_APP] = app.meta.name
     meta["ownerReferences"] = [owner(app)]
     return {
         "apiVersion": _API,
@@ -233,11 +235,22 @@ def _hsts(app: App, hsts: HSTS) -> Manifest:
 
 
 def _ranges_name(app: App) -> str:
-    return f"certward-{app.meta.name}-ranges"
+    return _app_object(app, "ranges")
+
+
+def _app_object(app: App, role: str) -> str:
+    """A name for an object of one App that no other App's object can have in Traefik.
+
+    Traefik joins namespace and name by a hyphen and makes dots hyphens, so `a/b-c` and `a-b/c` would be one object to
+    it, the first one's settings those of both; the hash keeps them apart.
+    """
+    digest = hashlib.sha256(f"{app.meta.namespace}/{app.meta.name}".encode()).hexdigest()
+    return f"certward-{role}-{digest[:12]}"
 
 
 def _ranges(app: App) -> Manifest:
     meta = shared_meta(app.meta.namespace, _ranges_name(app))
+    meta["labels"][LABEL_APP] = app.meta.name
     meta["ownerReferences"] = [owner(app)]
     return {
         "apiVersion": _API,

@@ -1,0 +1,205 @@
+"""The snapshots: what is taken in, who is told, and who owns a hostname."""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from builders import NOW, app, domain, policy
+from certward.kube.cache import Cache
+from certward.model.resources import Domain, Key, TLSPolicy, key_of
+
+WWW, SHOP = Key("Domain", "team-a", "www"), Key("App", "team-a", "shop")
+TEAM_A = Key("Namespace", "", "team-a")
+
+
+def cache_of(*resources):
+    cache = Cache()
+    for resource in resources:
+        cache.put(resource)
+    return cache
+
+
+def version(resource, number, **changes):
+    return replace(resource, meta=replace(resource.meta, resource_version=number, **changes))
+
+
+def ready(of: Domain, status: str) -> Domain:
+    return replace(of, status={"state": "CertIssued", "conditions": [{"type": "Ready", "status": status}]})
+
+
+# What is taken in.
+
+
+def test_what_is_known_already_is_not_taken_in_again():
+    cache = cache_of(version(domain(hostname="new.example.com"), 7))
+    for old in (6, 7):
+        assert cache.put(version(domain(hostname="old.example.com"), old)) == set()
+    known = cache.domain("team-a", "www")
+    assert known
+    assert known.hostname == "new.example.com"
+
+
+def test_a_late_word_of_a_predecessor_is_not_taken_in():
+    cache = cache_of(version(domain(), 9, uid="new"))
+    assert cache.put(version(domain(), 8, uid="old")) == set()
+    known = cache.domain("team-a", "www")
+    assert known
+    assert known.meta.uid == "new"
+
+
+def test_a_successor_is_taken_in_and_all_are_told():
+    cache = cache_of(version(domain(), 7, uid="old"))
+    assert cache.put(version(domain(), 9, uid="new")) == {WWW, SHOP, TEAM_A}
+
+
+def test_the_deletion_of_a_predecessor_does_not_touch_its_successor():
+    cache = cache_of(version(domain(), 9, uid="new"))
+    assert cache.drop(WWW, uid="old") == set()
+    assert cache.domain("team-a", "www")
+    assert cache.drop(WWW, uid="new") == {WWW, SHOP, TEAM_A}
+    assert cache.domain("team-a", "www") is None
+    assert cache.drop(WWW) == set()
+
+
+def test_a_full_list_drops_what_it_lacks_and_tells_who_is_concerned():
+    taken = domain("www", "team-b", created_at=NOW)
+    cache = cache_of(domain(), domain("gone", hostname="gone.example.com"), taken, app())
+    listed = [version(domain(), 5), version(taken, 5), version(domain("new", hostname="new.example.com"), 5)]
+    told = cache.replace_all("Domain", listed)
+    assert sorted(key.name for key in cache.keys("Domain")) == ["new", "www", "www"]
+    assert {Key("Domain", "team-a", "gone"), Key("Domain", "team-a", "new"), SHOP} <= told
+    assert cache.app("team-a", "shop")
+
+
+# Who is told.
+
+
+def test_a_status_tells_nobody_but_itself():
+    cache = cache_of(app(), domain(), domain("other", hostname="other.example.com"))
+    assert cache.put(replace(version(domain(), 2), status={"served": {}})) == {WWW}
+
+
+def test_a_status_that_the_app_sums_up_tells_the_app():
+    cache = cache_of(app(), ready(domain(), "False"))
+    assert cache.put(ready(version(domain(), 2), "True")) == {WWW, SHOP}
+    assert cache.put(ready(version(domain(), 3), "True")) == {WWW}
+
+
+def test_an_app_tells_its_domains():
+    other = domain("other", app="other", hostname="other.example.com")
+    cache = cache_of(app(), domain(), other)
+    assert cache.put(version(app(), 2, generation=2)) >= {SHOP, WWW}
+    assert key_of(other) not in cache.put(version(app(), 3, generation=3))
+
+
+@pytest.mark.parametrize("changes", [{"annotations": {"a": "b"}}, {"labels": {"a": "b"}}, {"is_deleting": True}])
+def test_metadata_that_means_something_tells_the_domains(changes):
+    assert cache_of(app(), domain()).put(version(app(), 2, **changes)) >= {SHOP, WWW}
+
+
+def test_a_domain_tells_those_that_wait_for_its_hostname():
+    waiting = domain("www", "team-b", created_at=NOW)
+    below = domain("star", "team-c", hostname="*.example.com", created_at=NOW)
+    elsewhere = domain("www", "team-d", hostname="www.example.org")
+    cache = cache_of(domain(), waiting, below, elsewhere)
+    told = cache.drop(WWW)
+    assert {key_of(waiting), key_of(below)} <= told
+    assert key_of(elsewhere) not in told
+
+
+def test_a_policy_tells_the_apps_that_it_is_for():
+    cache = cache_of(app(), app("other"), domain())
+    assert SHOP in cache.put(policy())
+    assert SHOP in cache.drop(Key("TLSPolicy", "team-a", "modern"))
+
+
+# Whose a hostname is.
+
+OLDER, YOUNGER = NOW - timedelta(days=2), NOW - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "are_rivals"),
+    [
+        pytest.param("www.example.com", "www.example.com", True, id="the same name"),
+        pytest.param("*.example.com", "www.example.com", True, id="a wildcard and a name directly below"),
+        pytest.param("www.example.com", "*.example.com", True, id="a name and the wildcard above it"),
+        pytest.param("*.example.com", "a.www.example.com", False, id="a wildcard and a name two levels below"),
+        pytest.param("*.example.com", "example.com", False, id="a wildcard and the name itself"),
+        pytest.param("*.example.com", "*.www.example.com", False, id="a wildcard and one below"),
+        pytest.param("*.example.com", "*.example.com", True, id="the same wildcard"),
+        pytest.param("www.example.com", "www.example.org", False, id="other names"),
+    ],
+)
+def test_two_namespaces_exclude_each_other_with(first, second, are_rivals):
+    old = domain("a", "team-a", hostname=first, created_at=OLDER)
+    young = domain("b", "team-b", hostname=second, created_at=YOUNGER)
+    cache = cache_of(young, old)
+    assert (cache.owner_of(young) == old) == are_rivals
+    assert cache.owner_of(old) == old
+    assert cache.domain_for(second) == (young if not are_rivals else old if first == second else None)
+
+
+def test_a_namespace_may_have_a_wildcard_and_names_below_it():
+    star = domain("star", hostname="*.example.com", created_at=OLDER)
+    cache = cache_of(star, domain(created_at=YOUNGER))
+    assert cache.owner_of(domain(created_at=YOUNGER)) == domain(created_at=YOUNGER)
+    assert cache.domain_for("www.example.com") == domain(created_at=YOUNGER)
+    assert cache.domain_for("*.example.com") == star
+
+
+def test_within_a_namespace_the_oldest_has_a_name_too():
+    old, young = domain("z", created_at=OLDER), domain("a", created_at=YOUNGER)
+    cache = cache_of(young, old)
+    assert cache.owner_of(young) == old
+    assert cache.rivals(old) == [young]
+
+
+def test_an_owner_that_is_being_deleted_makes_room():
+    leaving, heir = domain("a", created_at=OLDER, is_deleting=True), domain("b", created_at=YOUNGER)
+    cache = cache_of(leaving, heir)
+    assert cache.owner_of(heir) == heir
+    assert cache.domain_for("www.example.com") == heir
+
+
+def test_the_next_one_takes_over():
+    heir = domain("www", "team-b", created_at=YOUNGER)
+    cache = cache_of(domain(created_at=OLDER), heir)
+    cache.drop(WWW)
+    assert cache.owner_of(heir) == heir
+    assert cache.domain_for("www.example.com") == heir
+    assert cache.domain_for("nobody.example.com") is None
+
+
+def test_secrets_that_read_the_same_are_found():
+    one = domain("b-www", "a", hostname="one.example.com")
+    other = domain("www", "a-b", hostname="other.example.com")
+    cache = cache_of(one, other, domain())
+    assert cache.same_secret_id(one) == [other]
+    assert cache.same_secret_id(other) == [one]
+    assert cache.same_secret_id(domain()) == []
+
+
+def test_all_of_a_kind_and_of_a_namespace():
+    here, there = policy("a"), policy("a", "team-b")
+    cache = cache_of(here, there, app(), domain())
+    assert cache.all(TLSPolicy, "team-a") == [here]
+    assert cache.all(TLSPolicy) == [here, there]
+    assert cache.all(TLSPolicy, "nowhere") == []
+    assert cache.domains_of("team-a", "shop") == [domain()]
+    assert (cache.app("team-a", "other"), cache.domain("team-b", "www")) == (None, None)
+
+
+def test_five_thousand_domains_below_one_name_concern_only_few_each():
+    cache = cache_of(app())
+    started = time.process_time()
+    for number in range(5000):
+        one = domain(f"d{number}", f"team-{number % 50}", hostname=f"d{number}.example.com")
+        assert len(cache.put(one)) <= 4
+        assert len(cache.rivals(one)) == 0
+    assert time.process_time() - started < 2.0
+    star = domain("star", "team-x", hostname="*.example.com", created_at=NOW)
+    assert len(cache.put(star)) > 5000
+    assert cache.owner_of(star) != star

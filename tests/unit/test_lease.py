@@ -1,0 +1,142 @@
+"""When a replica takes the Lease, waits for it, or ends; the API server's part is a dictionary here."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+
+from certward.errors import Conflict
+from certward.runtime import lease as module
+from certward.runtime.lease import Leadership
+
+
+class Server:
+    """Keeps one Lease as the API server does: a write against an older version is a conflict."""
+
+    def __init__(self):
+        self.lease = None
+        self.version = 0
+
+    def get(self, _kind, _namespace, _name):
+        return copy.deepcopy(self.lease)
+
+    def create(self, lease):
+        if self.lease is not None:
+            raise Conflict("Conflict", "It exists.")
+        self._keep(lease)
+
+    def replace(self, lease):
+        if self.lease is None or lease["metadata"]["resourceVersion"] != self.version:
+            raise Conflict("Conflict", "It was changed.")
+        self._keep(lease)
+
+    def _keep(self, lease):
+        self.version += 1
+        self.lease = copy.deepcopy(lease)
+        self.lease["metadata"]["resourceVersion"] = self.version
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = SimpleNamespace(value=1000.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now.value))
+    return now
+
+
+def replica(server, name, ended=None):
+    on_lost = (lambda: ended.append(name)) if ended is not None else (lambda: pytest.fail("the process would end"))
+    return Leadership(server, namespace="certward-system", replica=name, on_lost=on_lost)
+
+
+def test_the_first_one_leads_and_the_second_waits(clock):
+    server = Server()
+    first, second = replica(server, "a"), replica(server, "b")
+    first._try()
+    second._try()
+    assert (first.is_leader(), second.is_leader()) == (True, False)
+    assert server.lease["spec"]["holderIdentity"] == "a"
+    assert clock.value == 1000.0
+
+
+def test_a_holder_that_renews_is_never_overtaken(clock):
+    server = Server()
+    first, second = replica(server, "a"), replica(server, "b")
+    for _ in range(20):
+        first._try()
+        second._try()
+        clock.value += 5
+    assert server.lease["spec"]["holderIdentity"] == "a"
+
+
+def test_a_holder_that_does_not_renew_is_overtaken_after_the_leases_duration_and_ends(clock):
+    server, ended = Server(), []
+    first, second = replica(server, "a", ended), replica(server, "b")
+    first._try()
+    second._try()
+    clock.value += 15
+    second._try()
+    assert not second.is_leader()
+    clock.value += 0.1
+    second._try()
+    assert second.is_leader()
+    assert server.lease["spec"]["leaseTransitions"] == 2
+    assert not first.is_leader()
+    first._try()
+    assert ended == ["a"]
+
+
+def test_the_wall_clocks_of_others_do_not_matter(clock):
+    server = Server()
+    replica(server, "a")._try()
+    server.lease["spec"]["renewTime"] = "1999-01-01T00:00:00.000000Z"
+    second = replica(server, "b")
+    second._try()
+    clock.value += 14
+    second._try()
+    assert not second.is_leader()
+
+
+def test_who_could_not_renew_in_time_does_not_lead_though_nobody_else_does(clock):
+    first = replica(Server(), "a")
+    first._try()
+    clock.value += 11.9
+    assert first.is_leader()
+    clock.value += 0.2
+    assert not first.is_leader()
+    first._try()
+    assert first.is_leader()
+
+
+def test_a_restarted_replica_goes_on_at_once(clock):
+    server = Server()
+    replica(server, "a")._try()
+    again = replica(server, "a")
+    again._try()
+    assert again.is_leader()
+    assert server.lease["spec"]["leaseTransitions"] == 1
+    assert clock.value == 1000.0
+
+
+def test_of_two_that_reach_for_it_at_once_one_gets_it(clock):
+    server = Server()
+    first, second = replica(server, "a"), replica(server, "b")
+    stale = server.get("Lease", "", "")
+    first._try()
+    server.get = lambda *_: stale
+    with pytest.raises(Conflict):
+        second._try()
+    assert (first.is_leader(), second.is_leader()) == (True, False)
+    assert clock.value == 1000.0
+
+
+def test_a_replica_that_stops_gives_the_lease_up(clock):
+    server = Server()
+    first, second = replica(server, "a"), replica(server, "b")
+    first._try()
+    first._thread = SimpleNamespace(join=lambda timeout: timeout)
+    first.stop()
+    assert server.lease["spec"]["holderIdentity"] == ""
+    second._try()
+    assert second.is_leader()
+    assert not first.is_leader()
+    assert clock.value == 1000.0

@@ -1,0 +1,105 @@
+"""The work queue: turns between namespaces, and threads that wait."""
+
+import threading
+
+from certward.model.resources import Key
+from certward.runtime.queue import WorkQueue
+
+
+def key(name: str, namespace: str = "a") -> Key:
+    return Key("Domain", namespace, name)
+
+
+def test_a_namespace_with_one_key_is_not_kept_waiting_by_one_with_a_thousand():
+    queue = WorkQueue(clock=lambda: 0.0)
+    queue.add_all(key(f"x{number}") for number in range(1000))
+    for _ in range(10):
+        queue.take(0.0)
+    queue.add(key("only", "b"))
+    assert key("only", "b") in [queue.take(0.0), queue.take(0.0)]
+
+
+def test_namespaces_take_turns():
+    queue = WorkQueue(clock=lambda: 0.0)
+    queue.add_all([key("1"), key("2"), key("3"), key("1", "b"), key("2", "b"), key("1", "c")])
+    taken = [queue.take(0.0) for _ in range(6)]
+    assert [one and one.namespace for one in taken] == ["a", "b", "c", "a", "b", "a"]
+    assert queue.take(0.0) is None
+
+
+def test_a_key_that_is_added_while_it_is_worked_on_comes_again_and_not_before():
+    queue = WorkQueue(clock=lambda: 0.0)
+    queue.add(key("x"))
+    assert queue.take(0.0) == key("x")
+    queue.add(key("x"), 60.0)
+    queue.add(key("x"))
+    queue.add(key("x"), 30.0)  # the earlier time wins here too
+    assert queue.take(0.0) is None
+    queue.done(key("x"))
+    assert queue.take(0.0) == key("x")
+    queue.done(key("x"))
+    assert queue.depth() == (0, 0, 0.0)
+
+
+def test_the_earlier_time_wins():
+    now = [0.0]
+    queue = WorkQueue(clock=lambda: now[0])
+    queue.add(key("x"), 60.0)
+    queue.add(key("x"), 5.0)
+    queue.add(key("x"), 30.0)
+    now[0] = 5.0
+    assert queue.take(0.0) == key("x")
+    queue.done(key("x"))
+    now[0] = 100.0
+    assert queue.take(0.0) is None
+
+
+def test_closing_wakes_all_that_wait():
+    queue, woken = WorkQueue(), []
+    takers = [threading.Thread(target=lambda: woken.append(queue.take(30.0))) for _ in range(4)]
+    for taker in takers:
+        taker.start()
+    queue.close()
+    for taker in takers:
+        taker.join(timeout=10)
+    assert woken == [None] * 4
+    queue.add(key("x"))
+    assert queue.take(0.0) is None
+
+
+def test_adding_wakes_one_that_waits():
+    queue, taken = WorkQueue(), []
+    taker = threading.Thread(target=lambda: taken.append(queue.take(30.0)))
+    taker.start()
+    queue.add(key("x"))
+    taker.join(timeout=10)
+    assert taken == [key("x")]
+
+
+def test_many_threads_never_work_on_one_key_at_once():
+    queue, busy, seen = WorkQueue(), set(), []
+    guard = threading.Lock()
+
+    def work():
+        while (one := queue.take(5.0)) is not None:
+            with guard:
+                assert one not in busy
+                busy.add(one)
+                seen.append(one)
+                is_last = len(seen) == 400
+            if not is_last:
+                queue.add(one)
+            with guard:
+                busy.discard(one)
+            queue.done(one)
+            if len(seen) >= 400:
+                queue.close()
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    queue.add_all(key(str(number), str(number % 3)) for number in range(6))
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=20)
+    assert not any(worker.is_alive() for worker in workers)
+    assert {one.name for one in seen} == {"0", "1", "2", "3", "4", "5"}

@@ -1,0 +1,181 @@
+"""What is made of the Secret of a Domain; the key in it goes nowhere."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
+
+from builders import domain
+from certward.model import keys
+from certward.render.manifests import certificate_secret, next_key_secret
+from certward.runtime.secrets import Secrets
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+KEY, OTHER_KEY = keys.generate_key("ECDSA-P256"), keys.generate_key("ECDSA-P256")
+
+
+def certificate(hostname="www.example.com", *, starts=NOW - timedelta(days=1), ends=NOW + timedelta(days=9)):
+    private = serialization.load_pem_private_key(KEY, None)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(starts)
+        .not_valid_after(ends)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname)]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    return built.public_bytes(serialization.Encoding.PEM)
+
+
+class Shelf:
+    """Holds Secrets by name."""
+
+    def __init__(self):
+        self.there = {}
+        self.version = 0
+
+    def get(self, _kind, _namespace, name):
+        return self.there.get(name)
+
+    def put(self, manifest, **changes):
+        self.version += 1
+        meta = manifest["metadata"] | {"resourceVersion": str(self.version)} | changes.pop("metadata", {})
+        self.there[meta["name"]] = manifest | {"metadata": meta} | changes
+
+    apply = put
+
+    def delete(self, _kind, _namespace, name):
+        self.there.pop(name, None)
+
+
+@pytest.fixture
+def shelf():
+    return Shelf()
+
+
+def put(shelf, chain=None, key=KEY, **changes):
+    given = certificate() if chain is None else chain
+    shelf.put(certificate_secret(domain(), chain_pem=given, key_pem=key, issuer="main"), **changes)
+
+
+def state(shelf, now=NOW):
+    return Secrets(shelf).state(domain(), now, b"")
+
+
+def test_no_secret(shelf):
+    assert not state(shelf).exists
+
+
+def test_a_certificate_that_can_be_served(shelf):
+    put(shelf)
+    found = state(shelf)
+    assert (found.exists, found.is_managed, found.issuer, found.problem) == (True, True, "main", "")
+    assert found.facts
+    assert found.facts.hostnames == ("www.example.com",)
+    assert not found.is_trusted
+    assert found.resource_version == "1"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"chain": b""}, id="no certificate"),
+        pytest.param({"chain": b"-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n"}, id="no good PEM"),
+        pytest.param({"key": b""}, id="no key"),
+        pytest.param({"key": b"rubbish"}, id="no good key"),
+        pytest.param({"key": OTHER_KEY}, id="another certificate's key"),
+        pytest.param({"chain": certificate("other.example.com")}, id="another name"),
+        pytest.param({"chain": certificate(starts=NOW - timedelta(days=9), ends=NOW)}, id="expired"),
+        pytest.param({"data": None}, id="no data"),
+        pytest.param({"data": {"tls.crt": "A", "tls.key": "%"}}, id="no good base64"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_a_sentence_without_the_key(shelf, changes):
+    put(shelf, **changes)
+    found = state(shelf)
+    assert found.exists
+    assert found.is_managed
+    assert found.facts is None
+    assert found.problem.endswith(".")
+    assert "PRIVATE" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        None,
+        {"app.kubernetes.io/managed-by": "Helm", "certward.dev/domain": "www"},
+        {"app.kubernetes.io/managed-by": "certward", "certward.dev/domain": "other"},
+    ],
+    ids=["no labels", "another manager's", "another Domain's"],
+)
+def test_a_secret_of_somebody_else_is_not_looked_into(shelf, labels):
+    put(shelf, metadata={"labels": labels})
+    found = state(shelf)
+    assert (found.exists, found.is_managed, found.facts) == (True, False, None)
+
+
+def test_a_secret_restored_without_annotations_is_taken_over(shelf):
+    put(shelf, metadata={"annotations": None})
+    found = state(shelf)
+    assert found.facts
+    assert found.issuer == ""
+
+
+def test_a_certificate_of_a_ca_whose_clock_is_ahead_can_be_served(shelf):
+    put(shelf, certificate(starts=NOW + timedelta(minutes=5)))
+    assert state(shelf).facts
+
+
+def test_a_certificate_expires_without_being_read_again(shelf):
+    put(shelf)
+    secrets = Secrets(shelf)
+    assert secrets.state(domain(), NOW, b"").facts
+    expired = secrets.state(domain(), NOW + timedelta(days=9), b"")
+    assert expired.facts is None
+    assert "expired" in expired.problem
+
+
+def test_another_version_of_a_secret_is_read_anew(shelf):
+    put(shelf)
+    secrets = Secrets(shelf)
+    before = secrets.state(domain(), NOW, b"").facts
+    put(shelf)
+    after = secrets.state(domain(), NOW, b"").facts
+    assert before
+    assert after
+    assert before.fingerprint_sha256 != after.fingerprint_sha256
+
+
+def test_the_key_of_an_order_and_its_certificate_are_recognised(shelf):
+    secrets = Secrets(shelf)
+    assert secrets.next_key_facts(domain()) == ("", "")
+    secrets.store_next_key(domain(), KEY)
+    assert secrets.next_key(domain()) == KEY
+    put(shelf)
+    found = secrets.state(domain(), NOW, b"").facts
+    assert found
+    assert secrets.next_key_facts(domain()) == ("ECDSA-P256", found.spki_sha256)
+    secrets.drop_next_key(domain())
+    assert secrets.next_key(domain()) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metadata": {"labels": {}}},
+        {"data": {}},
+        {"data": {"tls.key": base64.b64encode(b"rubbish").decode()}},
+    ],
+    ids=["somebody else's", "empty", "rubbish"],
+)
+def test_a_key_that_is_of_no_use_counts_as_none(shelf, changes):
+    shelf.put(next_key_secret(domain(), key_pem=KEY), **changes)
+    assert Secrets(shelf).next_key_facts(domain()) == ("", "")
