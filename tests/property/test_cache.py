@@ -45,8 +45,9 @@ class CacheMachine(RuleBasedStateMachine):
         meta = type(resource.meta)(
             **{
                 name: getattr(resource.meta, name)
-                for name in ("namespace", "name", "uid", "created_at", "annotations", "labels", "is_deleting")
+                for name in ("namespace", "name", "created_at", "annotations", "labels", "is_deleting")
             },
+            uid=f"uid-{self.version}",  # a deleted object never comes back; one of its name is another
             generation=self.version,
             resource_version=self.version,
         )
@@ -79,7 +80,7 @@ class CacheMachine(RuleBasedStateMachine):
     @rule(resources=st.lists(DOMAINS, max_size=4))
     def replace_all(self, resources):
         listed = {key_of(resource): self._newer(resource) for resource in resources}
-        told = self.cache.replace_all("Domain", listed.values())
+        told = self.cache.replace_all(self.cache.versions("Domain"), listed.values())
         gone = {key for key in self.model if key.kind == "Domain" and key not in listed}
         assert gone | set(listed) <= told
         self.model = {key: value for key, value in self.model.items() if key.kind != "Domain"} | listed

@@ -67,7 +67,7 @@ def test_a_full_list_drops_what_it_lacks_and_tells_who_is_concerned():
     taken = domain("www", "team-b", created_at=NOW)
     cache = cache_of(domain(), domain("gone", hostname="gone.example.com"), taken, app())
     listed = [version(domain(), 5), version(taken, 5), version(domain("new", hostname="new.example.com"), 5)]
-    told = cache.replace_all("Domain", listed)
+    told = cache.replace_all(cache.versions("Domain"), listed)
     assert sorted(key.name for key in cache.keys("Domain")) == ["new", "www", "www"]
     assert {Key("Domain", "team-a", "gone"), Key("Domain", "team-a", "new"), SHOP} <= told
     assert cache.app("team-a", "shop")
@@ -203,3 +203,22 @@ def test_five_thousand_domains_below_one_name_concern_only_few_each():
     star = domain("star", "team-x", hostname="*.example.com", created_at=NOW)
     assert len(cache.put(star)) > 5000
     assert cache.owner_of(star) != star
+
+
+def test_what_came_after_a_list_began_outlives_it():
+    cache = Cache()
+    before = cache.versions("Domain")
+    late = domain("late")
+    cache.put(late)
+    cache.replace_all(before, [])
+    assert cache.domain(late.meta.namespace, "late") == late
+
+
+def test_what_was_deleted_after_a_list_began_does_not_come_back_with_it():
+    cache = Cache()
+    gone = domain("gone")
+    cache.put(gone)
+    before = cache.versions("Domain")
+    cache.drop(key_of(gone), gone.meta.uid)
+    cache.replace_all(before, [gone])
+    assert cache.domain(gone.meta.namespace, "gone") is None

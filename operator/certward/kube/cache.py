@@ -1,8 +1,8 @@
 """Snapshots of our three kinds with the look-ups that decisions need. Thread-safe; holds frozen values only."""
 
 import threading
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from certward.model.hostnames import is_wildcard, parent
@@ -13,12 +13,17 @@ T = TypeVar("T", App, Domain, TLSPolicy)
 I = TypeVar("I")  # noqa: E741 - what an index is keyed by
 
 
+#: How many deleted objects are remembered, by uid.
+_GRAVES = 4096
+
+
 class Cache:
     """What the API server last said about Apps, Domains and TLSPolicies."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._objects: dict[Key, Resource] = {}
+        self._graves: OrderedDict[str, None] = OrderedDict()
         self._by_app: dict[Key, set[Key]] = defaultdict(set)
         self._by_hostname: dict[str, set[Key]] = defaultdict(set)
         self._by_parent: dict[str, set[Key]] = defaultdict(set)
@@ -34,6 +39,8 @@ class Cache:
         key = key_of(resource)
         with self._lock:
             known = self._objects.get(key)
+            if resource.meta.uid in self._graves:
+                return set()  # an older word, of a list that began before it was deleted
             if known is not None and known.meta.resource_version >= resource.meta.resource_version:
                 return set()  # also when it was made anew since: versions of a kind grow over all its objects
             touched = self._related(known) if known is not None else set()
@@ -58,12 +65,24 @@ class Cache:
             touched = self._related(known)
             self._unlink(known)
             del self._objects[key]
+            self._graves[known.meta.uid] = None
+            if len(self._graves) > _GRAVES:
+                self._graves.popitem(last=False)
             return touched
 
-    def replace_all(self, kind: str, resources: Iterable[Resource]) -> set[Key]:
+    def versions(self, kind: str) -> dict[Key, int]:
+        """The resourceVersion of every object of a kind, as known now; for `replace_all`."""
+        with self._lock:
+            return {key: known.meta.resource_version for key, known in self._objects.items() if key.kind == kind}
+
+    def replace_all(self, before: Mapping[Key, int], resources: Iterable[Resource]) -> set[Key]:
         """Make the snapshot of a kind equal to a full LIST.
 
         Watches say nothing of objects that vanish while they are expired, so this is what makes the snapshot true.
+
+        Args:
+            before: `versions` of the kind from before the LIST; what has come or changed since is newer than it.
+            resources: all objects that were listed.
 
         Returns:
             The keys that may have to be looked at again.
@@ -71,8 +90,10 @@ class Cache:
         with self._lock:
             touched: set[Key] = set()
             listed = {key_of(resource): resource for resource in resources}
-            for key in [key for key in self._objects if key.kind == kind and key not in listed]:
-                touched |= self.drop(key)
+            for key, version in before.items():
+                known = self._objects.get(key)
+                if key not in listed and known is not None and known.meta.resource_version == version:
+                    touched |= self.drop(key)
             for resource in listed.values():
                 touched |= self.put(resource)
             return touched

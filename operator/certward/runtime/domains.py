@@ -141,6 +141,7 @@ class Domains:
             inputs = inputs_of(domain, app, observed.secret)
             if memory.failed_inputs != inputs or _is_due(domain):
                 memory.failure = ChallengeFailed("ChallengeUnreachable", obstacle.message)
+                memory.is_after_edit = memory.failed_inputs not in (None, inputs)
                 memory.failed_inputs = inputs
             return False
         return True
@@ -195,6 +196,7 @@ class Domains:
             if failure.reason in ("APIServerUnavailable", "Conflict", "Forbidden", "Invalid"):
                 raise
             self._issuance.failed(observed, memory, failure)
+            memory.is_after_edit = observed.is_edited
             memory.failed_inputs = inputs_of(observed.domain, observed.app, observed.secret)
             log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
             return None

@@ -90,7 +90,9 @@ class Gatherer:
             is_preflighted=memory.is_preflighted,
             proof=memory.proof,
             failure=memory.failure,
-            is_edited=_is_edited(domain, memory, inputs_of(domain, app, secret)),
+            is_edited=memory.is_after_edit
+            if memory.failure
+            else _is_edited(domain, memory, inputs_of(domain, app, secret)),
             wait=timedelta(seconds=max(memory.wait_until - time.monotonic(), 0.0)),
             probe_interval=self._config.probe.interval,
             dns_target=self._dns_target(app),

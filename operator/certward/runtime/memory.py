@@ -30,6 +30,7 @@ class Memory:
         proof: what the last handshake showed.
         failure: what the last step ended with, until the status says so.
         failed_inputs: what the last failure was based on; a change of it is an edit, which retries at once.
+        is_after_edit: the last failure was that of the first attempt after an edit, so the count begins anew.
         wait_until: monotonic time before which the open order need not be looked at.
     """
 
@@ -44,6 +45,7 @@ class Memory:
     proof: Proof | None = None
     failure: OperatorError | None = None
     failed_inputs: tuple[object, ...] | None = None
+    is_after_edit: bool = False
     wait_until: float = 0.0
 
     def drop_order(self) -> None:

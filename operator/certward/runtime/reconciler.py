@@ -136,13 +136,14 @@ class Reconciler:
             OperatorError: the API server could not be asked.
         """
         for kind in KINDS:
+            before = self._cache.versions(kind.kind)
             listed = []
             for body in self._client.list(kind.kind):
                 # A list leaves kind and apiVersion out of its items.
                 resource = read({**body, "kind": kind.kind})
                 if resource is not None:
                     listed.append(resource)
-            self.enqueue(self._cache.replace_all(kind.kind, listed))
+            self.enqueue(self._cache.replace_all(before, listed))
         self._disturb(self._foreign.replace_all(self._client.list("Ingress", labels=SELECTOR)))
         self.synced_at = time.monotonic()
 
