@@ -4,9 +4,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from cluster import processes
 from cluster.handle import Cluster
+
+# CI runs the same examples each time, so that it fails only because of a change; elsewhere new ones are tried.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("default", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.hookimpl(tryfirst=True)  # before the -m option chooses among the items
