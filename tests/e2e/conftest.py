@@ -1,0 +1,30 @@
+"""The world that the end-to-end tests live in: a cluster with Certward, from a user's side and from outside."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.elsewhere import CurrentContext
+from e2e.local import Local
+from e2e.world import World
+
+
+@pytest.fixture(scope="session")
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """The cluster that CLUSTER names: `local` is brought up, `kind` and `current` are the current context."""
+    is_local = (os.environ.get("CLUSTER") or "local") == "local"
+    platform = Local(request.getfixturevalue("cluster")) if is_local else CurrentContext()
+    made = World(platform)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(autouse=True)
+def no_mistakes_logged(world: World) -> Iterator[None]:
+    """Fail a test during which the operator has run into a mistake of its own, whatever the outcome."""
+    before = world.platform.mistakes()
+    yield
+    assert world.platform.mistakes()[len(before) :] == []

@@ -1,0 +1,256 @@
+"""Every profile of every revision, side by side on one port: what clients are accepted with."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from certward.model.suites import SUITES
+from certward.probe.scan import ScanResult, scan
+from e2e import policies
+from e2e.outside import key_type
+from e2e.world import Domain, World
+
+pytestmark = pytest.mark.cluster
+
+T10, T11, T12, T13 = "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"
+
+# The table as it was published, written out a second time on purpose: a revision never changes.
+_RSA_KEY_ONLY = {
+    "TLS_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_RSA_WITH_AES_128_CBC_SHA256",
+    "TLS_RSA_WITH_AES_256_GCM_SHA384",
+}
+_ALWAYS_SHA = {"TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"}
+_LEGACY_SHA = _ALWAYS_SHA | {
+    "TLS_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+}
+_MODERN_RSA = {
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+}
+_MODERN_ECDSA = {
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+}
+_LEGACY_2018 = _LEGACY_SHA | {
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    *_RSA_KEY_ONLY,
+}
+_INTERMEDIATE = {
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+}
+_LEGACY_2026 = _INTERMEDIATE | {"TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"}
+_AES_CHACHA = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
+_GROUPS_2018 = {"X25519", "P-256"}
+_GROUPS_2026 = {"X25519MLKEM768", "X25519", "P-256", "P-384"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A profile as clients are to meet it: suites that can be negotiated with the key of its certificate."""
+
+    revision: str
+    profile: str
+    suites: dict[str, set[str]]
+    key: str
+    grades: set[str]
+    by_annotation: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of its App, its Domain and its policy."""
+        return f"of-{self.revision}-{self.profile}"
+
+    @property
+    def groups(self) -> set[str]:
+        """Groups for the key exchange."""
+        return _GROUPS_2026 if self.revision == "2026-11" else _GROUPS_2018
+
+
+_EC, _RSA = "ECDSA-P256", "RSA-2048"
+_OLD = {"B", "C"}
+_DEFAULT_2018 = {T11: _ALWAYS_SHA, T12: _MODERN_RSA | _ALWAYS_SHA | _RSA_KEY_ONLY}
+_STRICT_2018 = {T11: _ALWAYS_SHA, T12: _MODERN_RSA | _ALWAYS_SHA}
+_LEGACY = {T10: _LEGACY_SHA, T11: _LEGACY_SHA, T12: _LEGACY_2018}
+TABLE = (
+    Row("2017-09", "default", _LEGACY, _RSA, _OLD, by_annotation=True),
+    Row("2017-09", "strict", _STRICT_2018, _RSA, _OLD),
+    Row("2018-06", "modern", {T12: _MODERN_ECDSA}, _EC, {"A-"}),
+    Row("2018-06", "default", _DEFAULT_2018, _RSA, _OLD),
+    Row("2018-06", "legacy", _LEGACY, _RSA, _OLD),
+    Row("2018-06", "strict", _STRICT_2018, _RSA, _OLD),
+    Row("2026-11", "modern", {T13: _AES_CHACHA}, _EC, {"A+", "A"}),
+    Row("2026-11", "default", {T12: _INTERMEDIATE, T13: _AES_CHACHA}, _EC, {"A+", "A"}),
+    Row("2026-11", "legacy", {T12: _LEGACY_2026, T13: _AES_CHACHA}, _EC, {"A+", "A"}),
+)
+RETIRED = "of-2026-11-strict"
+ROWS = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name[3:])
+
+
+@pytest.fixture(scope="module")
+def hosts(world: World) -> dict[str, Domain]:
+    """An App, its Domain and its policy for each row, in one namespace, all proven; and one that is refused."""
+    namespace = world.shop()
+    for row in TABLE:
+        if row.by_annotation:
+            world.app(namespace, row.name, automatic=True, annotations={policies.PIN: row.revision})
+        else:
+            world.apply(policies.manifest(namespace, row.name, row.profile, row.revision, apps=[row.name]))
+            world.app(namespace, row.name, automatic=True)
+    world.apply(policies.manifest(namespace, RETIRED, "strict", "2026-11", apps=[RETIRED]))
+    world.app(namespace, RETIRED, automatic=True)
+    found = {name: world.domain(namespace, name, app=name) for name in [*(row.name for row in TABLE), RETIRED]}
+    world.wait_issued(*found.values(), timeout=60)
+    for name, domain in found.items():
+        world.until(lambda name=name, domain=domain: policies.is_proven(world, domain, name), f"{name} is proven", 60)
+    return found
+
+
+@pytest.fixture(scope="module")
+def scans(world: World, hosts: dict[str, Domain]) -> dict[str, ScanResult]:
+    """What each host accepts; all are scanned at the same time."""
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda domain: scan(world.platform.https, domain.hostname), hosts.values())
+    return dict(zip(hosts, found, strict=True))
+
+
+@ROWS
+def test_openssl_is_accepted_with_the_profiles_versions_and_no_other(
+    world: World, hosts: dict[str, Domain], row: Row
+) -> None:
+    host = hosts[row.name].hostname
+    assert key_type(world.served_leaf(host)) == row.key
+    accepted = world.protocols(host)
+    told = "  ".join(f"{v} {'accepted' if v in accepted else 'refused '}" for v in (T10, T11, T12, T13))
+    print(f"\n{row.name[3:]:16} {told}")
+    assert accepted == set(row.suites)
+
+
+@ROWS
+def test_suites_and_groups_are_the_profiles_and_no_other(scans: dict[str, ScanResult], row: Row) -> None:
+    found = scans[row.name]
+    assert found.complete, found.error
+    assert {version: set(suites) for version, suites in found.suites.items()} == row.suites
+    assert set(found.groups_tls12 + found.groups_tls13) == (
+        row.groups if T13 in row.suites else row.groups - {"X25519MLKEM768"}
+    )
+    for version, suites in found.suites.items():
+        print(f"\n{row.name[3:]:16} {version} {', '.join(suites)}", end="")
+
+
+def test_scanners_that_are_not_ours_agree(world: World, hosts: dict[str, Domain]) -> None:
+    tools = {name: ask for name, ask in _OTHERS.items() if shutil.which(name)}
+    print(f"\ncompared with: {', '.join(tools) or 'nothing, neither sslscan nor nmap is installed'}")
+    with ThreadPoolExecutor(4) as pool:
+        asked = [
+            (tool, row, pool.submit(ask, world, hosts[row.name].hostname))
+            for tool, ask in tools.items()
+            for row in TABLE
+        ]
+    for tool, row, answer in asked:
+        suites, grade = answer.result()
+        print(f"{row.name[3:]:16} {tool:8} {sum(map(len, suites.values())):2} suites {grade}")
+        assert suites == row.suites, f"{tool} on {row.name}"
+        if row.revision == "2026-11":
+            assert grade in {"", "A"}, f"{tool} on {row.name}"
+
+
+@ROWS
+def test_the_status_says_what_is_served(world: World, hosts: dict[str, Domain], row: Row) -> None:
+    domain = hosts[row.name]
+    expected = "Enforced" if row.revision == "2026-11" else "EnforcedNarrower"
+    for kind in ("domain", "app"):
+        told = policies.told(world, kind, domain.namespace, row.name, "PolicyEnforced")
+        assert told[:2] == ("True", expected), told
+    if expected == "EnforcedNarrower":
+        message = policies.told(world, "domain", domain.namespace, row.name, "PolicyEnforced").message
+        assert "chooses among the suites in an order of its own" in message
+        assert "does not offer" not in message
+    tls = policies.tls(world, domain.namespace, row.name)
+    print(f"\n{row.name[3:]:16} grade {tls['grade']} {tls['gradeCappedBy']}")
+    versions = sorted(row.suites)
+    assert tls.pop("grade") in row.grades
+    assert bool(tls.pop("gradeCappedBy")) == (row.revision != "2026-11")
+    assert tls == {
+        "profile": row.profile,
+        "revision": row.revision,
+        "policy": "" if row.by_annotation else row.name,
+        "minVersion": versions[0],
+        "maxVersion": versions[-1],
+    }
+    served = world.status(domain)["served"]
+    assert (served["minVersion"], served["maxVersion"]) == (versions[0], versions[-1])
+    if not row.by_annotation:
+        policy = world.get("tlspolicy", domain.namespace, row.name)["status"]
+        assert policy["apps"] == {"targeted": 1, "inForce": 1, "enforced": 1}
+        accepted = policies.of_policy(world, domain.namespace, row.name, "Accepted")
+        assert accepted.status == "True"
+        assert ("deprecated" in accepted.message) == (row.profile == "strict")
+
+
+def test_a_retired_profile_is_refused_and_the_app_keeps_its_default(
+    world: World, hosts: dict[str, Domain], scans: dict[str, ScanResult]
+) -> None:
+    domain = hosts[RETIRED]
+    for what in ("Accepted", "Enforced"):
+        told = policies.of_policy(world, domain.namespace, RETIRED, what)
+        assert told[:2] == ("False", "ProfileRetired")
+        assert "2018-06" in told.message
+    tls = policies.tls(world, domain.namespace, RETIRED)
+    assert (tls["profile"], tls["revision"], tls["policy"]) == ("default", "2026-11", "")
+    assert world.protocols(domain.hostname) == {T12, T13}
+    assert set(scans[RETIRED].suites[T12]) == _INTERMEDIATE
+
+
+#: The suites that a tool finds accepted, by version, IANA names; and its grade of the weakest, where it gives one.
+Seen = tuple[dict[str, set[str]], str]
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def _sslscan(world: World, hostname: str) -> Seen:
+    host, port = world.platform.https
+    # It knows most suites by OpenSSL's name and some by IANA's.
+    names = {name: suite.iana for suite in SUITES.values() for name in (suite.openssl, suite.iana)}
+    told = _run("sslscan", "--no-colour", "--xml=-", f"--sni-name={hostname}", f"{host}:{port}")
+    found: dict[str, set[str]] = {}
+    for cipher in ET.fromstring(told).iter("cipher"):  # noqa: S314 - a local tool's output
+        found.setdefault(cipher.attrib["sslversion"], set()).add(names[cipher.attrib["cipher"]])
+    return found, ""
+
+
+def _nmap(world: World, hostname: str) -> Seen:
+    host, port = world.platform.https
+    told = _run(
+        *("nmap", "-Pn", "-n", "-p", str(port), "--script", "+ssl-enum-ciphers"),
+        *("--script-args", f"tls.servername={hostname}", "-oX", "-", host),
+    )
+    script = ET.fromstring(told).find(".//script[@id='ssl-enum-ciphers']")  # noqa: S314 - a local tool's output
+    assert script is not None, told
+    found: dict[str, set[str]] = {}
+    for version in script.findall("table"):
+        for suite in version.findall("table[@key='ciphers']/table/elem[@key='name']"):
+            # Suites of TLS 1.3 have a name of nmap's own.
+            name = str(suite.text).replace("TLS_AKE_WITH_", "TLS_")
+            found.setdefault(version.attrib["key"], set()).add(name)
+    return found, script.findtext("elem[@key='least strength']", "")
+
+
+_OTHERS: dict[str, Callable[[World, str], Seen]] = {"sslscan": _sslscan, "nmap": _nmap}

@@ -1,0 +1,103 @@
+"""The operator's rights: all that it asks for is allowed, and it is allowed little else."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+from kubernetes import client
+
+from cluster import processes
+from cluster.errors import ClusterError
+from cluster.handle import Cluster
+from cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
+from integration import observer
+
+#: The operator's own clients; the tests speak for its ServiceAccount with another one.
+AGENTS = ("certward/", "kopf/")
+
+
+#: An API server that starts refuses everybody for a moment, until it has read the roles.
+START = timedelta(seconds=10)
+
+
+def decision(entry: observer.Object) -> str:
+    """What the authorizer said to a request: allow or forbid."""
+    return str(entry["annotations"]["authorization.k8s.io/decision"])
+
+
+def api_server_starts(cluster: Cluster) -> list[datetime]:
+    """When the API server was started in this cluster's life."""
+    lines = processes.log_file(cluster.state, "apiserver").read_text(errors="replace").splitlines()
+    marks = (line.split() for line in lines if line.startswith("--- "))
+    return [datetime.strptime(words[1], "%Y-%m-%dT%H:%M:%S%z") for words in marks]
+
+
+def is_early(entry: observer.Object, starts: list[datetime]) -> bool:
+    """Whether a request came while the API server was starting."""
+    at = datetime.fromisoformat(entry["requestReceivedTimestamp"])
+    return any(start <= at < start + START for start in starts)
+
+
+def test_every_request_of_the_operator_is_allowed(cluster: Cluster) -> None:
+    namespace = observer.new_shop(cluster, "rights")
+    observer.apply(cluster, namespace, observer.domain("www", namespace), observer.domain("gone", namespace))
+    observer.until_settled(cluster, namespace, ["www", "gone"])
+    cluster.kubectl("-n", namespace, "delete", "domain", "gone")
+    observer.apply(cluster, namespace, {**observer.app(), "spec": {"service": {"name": "shop", "port": 8080}}})
+    cluster.wait_for(
+        lambda: observer.status(observer.get(cluster, namespace, "www"))["reason"] == "AutomaticDisabled",
+        20,
+        "automatic off",
+    )
+
+    made = [
+        entry
+        for entry in observer.AuditLog(cluster, from_the_beginning=True).requests()
+        if entry.get("userAgent", "").startswith(AGENTS)
+    ]
+    decisions = Counter(decision(entry) for entry in made)
+    print(f"\n{dict(decisions)}")
+    starts = api_server_starts(cluster)
+    refused = [entry for entry in made if decision(entry) != "allow" and not is_early(entry, starts)]
+    assert {observer.in_words(entry) for entry in refused} == set()
+    on_secrets = Counter(e["verb"] for e in made if e.get("objectRef", {}).get("resource") == "secrets")
+    assert set(on_secrets) <= {"get", "create", "patch", "delete"}
+    assert on_secrets["get"] > 0
+
+
+@pytest.mark.parametrize("namespace", ["default", NAMESPACE])
+def test_no_right_of_the_operator_is_a_wildcard(cluster: Cluster, namespace: str) -> None:
+    asked = client.V1SelfSubjectRulesReview(spec=client.V1SelfSubjectRulesReviewSpec(namespace=namespace))
+    rules = client.AuthorizationV1Api(cluster.operator_api).create_self_subject_rules_review(asked).status
+
+    assert not rules.incomplete
+    for rule in rules.resource_rules:
+        named = {*(rule.verbs or ()), *(rule.api_groups or ()), *(rule.resources or ())}
+        assert not [word for word in named if "*" in word], rule
+    assert all(rule.non_resource_urls != ["*"] and set(rule.verbs) == {"get"} for rule in rules.non_resource_rules)
+    on_secrets = {verb for rule in rules.resource_rules if "secrets" in (rule.resources or ()) for verb in rule.verbs}
+    assert on_secrets == {"get", "create", "patch", "delete"}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ("*", "*"),
+        ("list", "secrets"),
+        ("watch", "secrets"),
+        ("deletecollection", "secrets"),
+        ("delete", "domains.certward.dev"),
+        ("create", "domains.certward.dev"),
+        ("update", "apps.certward.dev"),
+        ("create", "pods"),
+        ("create", "serviceaccounts/token"),
+        ("bind", "clusterroles.rbac.authorization.k8s.io"),
+        ("impersonate", "users"),
+    ],
+    ids=" ".join,
+)
+def test_the_operator_may_not(cluster: Cluster, question: tuple[str, str]) -> None:
+    account = f"--as=system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
+
+    with pytest.raises(ClusterError, match="no"):
+        cluster.kubectl("auth", "can-i", *question, account, "--all-namespaces")
