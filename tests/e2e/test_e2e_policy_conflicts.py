@@ -90,9 +90,9 @@ def test_the_closer_policy_goes_first_and_labels_and_targets_are_followed(world:
     world.apply(
         policies.manifest(namespace, "all", "modern", "2018-06"),
         policies.manifest(namespace, "public", "modern", labels={"tier": "public"}),
-        policies.manifest(namespace, "one", "legacy", apps=["named", "nobody"]),
+        policies.manifest(namespace, "one", "legacy", "2018-06", apps=["named", "nobody"]),
     )
-    in_force(world, named, "one", {T12, T13})
+    in_force(world, named, "one", {T10, T11, T12})
     in_force(world, labelled, "public", {T13})
     in_force(world, plain, "all", {T12})
     for policy, targeted in (("all", 3), ("public", 2)):
@@ -115,8 +115,8 @@ def test_the_closer_policy_goes_first_and_labels_and_targets_are_followed(world:
     in_force(world, plain, "public", {T13})
 
     # The policy turns to another App.
-    world.apply(policies.manifest(namespace, "one", "legacy", apps=["plain"]))
-    in_force(world, plain, "one", {T12, T13})
+    world.apply(policies.manifest(namespace, "one", "legacy", "2018-06", apps=["plain"]))
+    in_force(world, plain, "one", {T10, T11, T12})
     in_force(world, named, "public", {T13})
     in_force(world, labelled, "all", {T12})
 

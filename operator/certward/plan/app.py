@@ -25,6 +25,7 @@ class Resolved:
         issuer: the first issuer that is asked.
         acme_profile: the ACME profile that is asked for; empty for the CA's default.
         ingress_class: the class that routes the App.
+        is_shown: what its Domains say of their policy was found under the profile in force now.
         problem: (reason, sentence) when the App as a whole cannot be served; None when it can.
     """
 
@@ -33,6 +34,7 @@ class Resolved:
     issuer: str
     acme_profile: str
     ingress_class: str
+    is_shown: bool = True
     problem: tuple[str, str] | None = None
 
 
@@ -66,7 +68,7 @@ def status(app: App, domains: Sequence[Domain], resolved: Resolved, *, now: date
             "failing": sum(state in ("Failing", "Failed") for _, state in states),
         },
         "conditions": render(
-            _conditions(domains, resolved.problem),
+            _conditions(domains, resolved),
             app.status.get("conditions") or (),
             generation=app.meta.generation,
             now=now,
@@ -92,7 +94,8 @@ def _grade(app: App, resolved: Resolved) -> Grade:
     return Grade(before.get("grade") or "", before.get("gradeCappedBy") or "")
 
 
-def _conditions(domains: Sequence[Domain], problem: tuple[str, str] | None) -> list[Condition]:
+def _conditions(domains: Sequence[Domain], resolved: Resolved) -> list[Condition]:
+    problem = resolved.problem
     broken = [d for d in domains if d.status.get("state") in ("Failing", "Failed")]
     failed = [d for d in domains if d.status.get("state") == "Failed"]
     pending = [
@@ -113,13 +116,13 @@ def _conditions(domains: Sequence[Domain], problem: tuple[str, str] | None) -> l
     is_working = bool(pending or problem or len(broken) > len(failed))
     return [
         ready,
-        _policy_enforced(domains),
+        _policy_enforced(domains, is_shown=resolved.is_shown),
         yes("Reconciling", ready.reason, ready.message) if is_working else no("Reconciling", "Settled"),
         yes("Stalled", "DomainsFailed", f"See Domain {_first(failed)}.") if failed else no("Stalled", "NotStalled"),
     ]
 
 
-def _policy_enforced(domains: Sequence[Domain]) -> Condition:
+def _policy_enforced(domains: Sequence[Domain], *, is_shown: bool) -> Condition:
     found = [
         (domain, condition)
         for domain in domains
@@ -129,6 +132,8 @@ def _policy_enforced(domains: Sequence[Domain]) -> Condition:
     for domain, condition in found:
         if condition["status"] == "False":
             return no("PolicyEnforced", condition["reason"], f"{domain.hostname}: {condition['message']}")
+    if found and not is_shown:
+        return unknown("PolicyEnforced", "NotProbed", "No handshake has shown yet what the last change made of it.")
     if found:
         narrower = [c for _, c in found if c["reason"] == "EnforcedNarrower"]
         return yes("PolicyEnforced", "EnforcedNarrower" if narrower else "Enforced")

@@ -11,7 +11,7 @@ from certward.names import ANNOTATION_REFRESH
 from certward.plan import gates, schedule, status
 from certward.plan.checks import CertificateInput, Wanted, why_issue
 from certward.plan.gates import Verdict
-from certward.plan.observed import Observed, Plan, Routes, Step, label
+from certward.plan.observed import Observed, Plan, Routes, Step, label, max_age
 
 #: How long a host may take to show a new certificate before that counts as not served.
 PROOF_PATIENCE = timedelta(seconds=30)
@@ -209,8 +209,9 @@ def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> tim
     if proof is None:
         return timedelta()
     fits = profiles.fits(observed.profile, facts.key_type)
-    if fits and proof.profile and proof.profile != label(observed.profile):
-        return timedelta()  # scanned for another profile than the one in force now
+    shown = proof.profile, proof.hsts_max_age
+    if fits and proof.profile and shown != (label(observed.profile), max_age(observed.hsts)):
+        return timedelta()  # scanned for another profile or header than the one in force now
     if observed.disturbed is not None and observed.disturbed < DISTURBANCE:
         return proof.at + DISTURBANCE_LOOK - now
     if not proof.problem and proof.fingerprint == facts.fingerprint_sha256:

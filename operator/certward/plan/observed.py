@@ -27,6 +27,7 @@ class Proof:
         profile: label of the profile that the scan was held against; empty when not scanned.
         grade: the SSL Labs grade of what the scan found; empty when not scanned.
         grade_capped_by: what keeps it from being better.
+        hsts_max_age: what the grade counts for Strict-Transport-Security, seconds.
         since: when a handshake first failed to show the certificate that is declared now; None when it shows.
     """
 
@@ -39,6 +40,7 @@ class Proof:
     profile: str = ""
     grade: str = ""
     grade_capped_by: str = ""
+    hsts_max_age: int = 0
     since: datetime | None = None
 
 
@@ -99,6 +101,11 @@ class Observed:
     wait: timedelta = timedelta()
     probe_interval: timedelta = timedelta(minutes=10)
     dns_target: str = ""
+
+
+def max_age(hsts: HSTS | None) -> int:
+    """How long clients are told to keep to HTTPS, seconds; 0 for no header."""
+    return hsts.max_age if hsts else 0
 
 
 def label(profile: Profile) -> str:

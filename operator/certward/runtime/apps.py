@@ -8,14 +8,13 @@ from typing import Any
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.client import Client
-from certward.kube.ensure import Ensurer
 from certward.model.conditions import is_true
 from certward.model.grade import Grade
 from certward.model.policy import Effective
 from certward.model.resources import App, Domain, Key, key_of
 from certward.names import ANNOTATION_DEFAULT_REVISION, API_VERSION
 from certward.plan import app as decisions
-from certward.render.dialects import Dialect
+from certward.plan.observed import label
 from certward.runtime.gather import class_of
 from certward.runtime.memory import Memories
 from certward.runtime.policies import Policies
@@ -33,8 +32,6 @@ class Apps:
         client: Client,
         cache: Cache,
         *,
-        dialects: Mapping[str, Dialect],
-        ensurer: Ensurer,
         services: Services,
         policies: Policies,
         memories: Memories,
@@ -42,8 +39,6 @@ class Apps:
         self._config = config
         self._client = client
         self._cache = cache
-        self._dialects = dialects
-        self._ensurer = ensurer
         self._services = services
         self._policies = policies
         self._memories = memories
@@ -60,8 +55,6 @@ class Apps:
         touched = self._pin(app)
         app = self._cache.app(key.namespace, key.name) or app
         effective = self._policies.effective(app)
-        for dialect in self._dialects.values():
-            self._ensurer.absent(dialect.obsolete_of(app, has_hsts=effective.hsts is not None))
         domains = self._cache.domains_of(key.namespace, key.name)
         resolved = self._resolve(app, effective, domains)
         touched |= self._write(app, decisions.status(app, domains, resolved, now=datetime.now(UTC)))
@@ -77,8 +70,27 @@ class Apps:
             issuer=issuer,
             acme_profile=app.acme_profile or (configured.profile if configured else ""),
             ingress_class=ingress_class,
+            is_shown=self._is_shown(app, effective, domains),
             problem=self._problem(app, ingress_class),
         )
+
+    def _is_shown(self, app: App, effective: Effective, domains: Sequence[Domain]) -> bool:
+        """Whether the hosts that are served were last scanned for the profile in force now."""
+        wanted, known = effective.profile, app.status.get("tls") or {}
+        is_same = (known.get("profile"), known.get("revision"), known.get("minVersion")) == (
+            wanted.name,
+            wanted.revision,
+            wanted.min_version,
+        )
+        for domain in domains:
+            if not is_true(domain.status.get("conditions") or (), "Served"):
+                continue
+            memory = self._memories.peek(key_of(domain))
+            scanned = memory.proof.profile if memory and memory.proof else ""
+            is_remembered = not scanned and is_same and is_true(app.status.get("conditions") or (), "PolicyEnforced")
+            if scanned != label(wanted) and not is_remembered:
+                return False
+        return True
 
     def _grades(self, domains: Sequence[Domain]) -> Sequence[Grade] | None:
         """The grades of the hosts that are served; None while one of them has not been scanned by this process."""

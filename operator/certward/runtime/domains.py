@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from certward.kube.ensure import Ensurer
 from certward.model.resources import Domain, Key, key_of, parse_time
 from certward.names import API_VERSION
 from certward.plan import domain as decisions
-from certward.plan.observed import Observed, Plan, Step
+from certward.plan.observed import Observed, Plan, Proof, Step
 from certward.render.dialects import Dialect, Host
 from certward.runtime.gather import Gatherer, class_of, inputs_of
 from certward.runtime.issuance import Issuance
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: More steps in one go than any issuance takes; a plan that asks for more is a mistake in the decisions.
 _MAX_STEPS = 60
+#: When a proof was made that counts for nothing any more.
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 #: How long an ingress may go on with the routes of a hostname's former owner.
 _SETTLE_SECONDS = 3.0
 #: How soon a host is looked at again whose objects are in somebody's way.
@@ -94,6 +97,9 @@ class Domains:
         is_blocked = not self._keep_routes(observed, plan, memory)
         if is_blocked:
             plan = decisions.decide(self._gatherer.gather(domain, memory, now), now)
+        elif memory.proof is not observed.proof:
+            observed = self._gatherer.gather(domain, memory, now)
+            plan = decisions.decide(observed, now)
         if plan.routes is None:
             memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
         if plan.drop_next_key:
@@ -133,8 +139,12 @@ class Domains:
             )
             is_answered = self._issuance.is_answered(observed, plan, memory)
             self._prover.before_change(observed, plan, memory)
-            if self._ensurer.present((*rendered.shared, *rendered.own)) and is_answered:
+            is_changed = self._ensurer.present((*rendered.shared, *rendered.own))
+            if is_changed and is_answered:
                 memory.settle_until = time.monotonic() + _SETTLE_SECONDS
+            if is_changed and memory.proof and not memory.proof.profile:
+                # Remembered from before a restart, and the ingress has just been told something else.
+                memory.proof = replace(memory.proof, at=_LONG_AGO)
             self._ensurer.absent(rendered.unwanted)
         except Blocked as obstacle:
             log.warning("%s: %s", key_of(domain), obstacle.message)
@@ -188,7 +198,7 @@ class Domains:
             if plan.step is Step.PROVE:
                 before = memory.proof
                 pause = self._prover.prove(observed, memory)
-                if memory.proof and (before is None or before.grade != memory.proof.grade):
+                if memory.proof and (before is None or _of_scan(before) != _of_scan(memory.proof)):
                     touched.add(Key("App", observed.domain.meta.namespace, observed.domain.app))
                 return pause
             return self._issuance.step(observed, plan, memory)
@@ -200,6 +210,11 @@ class Domains:
             memory.failed_inputs = inputs_of(observed.domain, observed.app, observed.secret)
             log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
             return None
+
+
+def _of_scan(proof: Proof) -> tuple[str, str]:
+    """What an App's status takes from a scan."""
+    return proof.grade, proof.profile
 
 
 def _is_due(domain: Domain) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping
 
 from certward.config import Config
 from certward.kube.cache import Cache
@@ -9,6 +10,7 @@ from certward.kube.client import Client
 from certward.kube.ensure import Ensurer
 from certward.model.resources import Domain
 from certward.names import CHALLENGE_SERVICE
+from certward.render.dialects import Dialect
 from certward.render.manifests import challenge_objects
 
 #: The operator's own Service; its EndpointSlices name the replicas.
@@ -19,11 +21,21 @@ _FAMILIES = ("ipv4", "ipv6")
 class Namespaces:
     """Keeps the challenge Service in every namespace that needs it, and in no other."""
 
-    def __init__(self, config: Config, client: Client, cache: Cache, ensurer: Ensurer, *, namespace: str) -> None:
+    def __init__(
+        self,
+        config: Config,
+        client: Client,
+        cache: Cache,
+        ensurer: Ensurer,
+        *,
+        namespace: str,
+        dialects: Mapping[str, Dialect],
+    ) -> None:
         self._config = config
         self._client = client
         self._cache = cache
         self._ensurer = ensurer
+        self._dialects = dialects
         self._namespace = namespace
         self._lock = threading.Lock()
         self._addresses: tuple[str, ...] = ()
@@ -35,6 +47,9 @@ class Namespaces:
             self.provide(namespace)
         else:
             self._ensurer.absent((*_slices(namespace), ("Service", namespace, CHALLENGE_SERVICE)))
+        if not self._cache.all(Domain, namespace):
+            for dialect in self._dialects.values():
+                self._ensurer.absent(dialect.leftovers_in(namespace))
 
     def provide(self, namespace: str) -> None:
         """Have the objects there."""

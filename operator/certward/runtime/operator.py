@@ -79,7 +79,9 @@ class Operator:
         ensurer, secrets, services = Ensurer(client), Secrets(client), Services(client)
         addresses = Addresses(config, client)
         dialects = {"traefik": Traefik()}
-        self._namespaces = Namespaces(config, client, self.cache, ensurer, namespace=options.namespace)
+        self._namespaces = Namespaces(
+            config, client, self.cache, ensurer, namespace=options.namespace, dialects=dialects
+        )
         self._policies = Policies(config, client, self.cache, namespace=options.namespace)
         foreign = ForeignRoutes()
         memories = Memories(datetime.now(UTC))
@@ -116,8 +118,6 @@ class Operator:
                 config,
                 client,
                 self.cache,
-                dialects=dialects,
-                ensurer=ensurer,
                 services=services,
                 policies=self._policies,
                 memories=memories,

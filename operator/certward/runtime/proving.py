@@ -14,7 +14,7 @@ from certward.model.resources import Domain, key_of
 from certward.plan import enforcement
 from certward.plan.domain import DISTURBANCE, PROOF_RETRY
 from certward.plan.enforcement import Accepted, Capabilities, Verdict
-from certward.plan.observed import Observed, Plan, Proof, label
+from certward.plan.observed import Observed, Plan, Proof, label, max_age
 from certward.probe import tickets
 from certward.probe.handshake import Served, handshake, probe_name
 from certward.probe.link import ProbeFailed
@@ -156,6 +156,7 @@ class Prover:
             profile=label(observed.profile),
             grade=graded.letter,
             grade_capped_by=graded.capped_by,
+            hsts_max_age=max_age(observed.hsts),
             since=None if verdict.is_lasting else proof.since,
         )
 
@@ -213,6 +214,7 @@ def _needs_scan(before: Proof, observed: Observed, fingerprint: str) -> bool:
     return (
         before.fingerprint != fingerprint
         or before.profile != label(observed.profile)
+        or before.hsts_max_age != max_age(observed.hsts)
         or before.policy_reason not in ("Enforced", "EnforcedNarrower")
         or before.since is not None
         or bool(observed.foreign)
@@ -228,8 +230,8 @@ def _culprits(verdict: Verdict, observed: Observed, engine: Capabilities) -> str
 
 
 def _grade(found: ScanResult, facts: CertificateFacts, observed: Observed) -> grade.Grade:
-    max_age = observed.hsts.max_age if observed.hsts else 0
-    return grade.grade(found.versions, found.suites, key_type=facts.key_type, hsts_max_age=max_age)
+    seconds = max_age(observed.hsts)
+    return grade.grade(found.versions, found.suites, key_type=facts.key_type, hsts_max_age=seconds)
 
 
 def _judge(served: Served, facts: CertificateFacts, hostname: str, now: datetime) -> tuple[str, str]:

@@ -67,6 +67,6 @@ class Dialect(Protocol):
         """Every object that this dialect may have made for a Domain, for taking a host away."""
         ...
 
-    def obsolete_of(self, app: App, *, has_hsts: bool) -> tuple[ObjectRef, ...]:
-        """Objects of an App that its spec no longer calls for."""
+    def leftovers_in(self, namespace: str) -> tuple[ObjectRef, ...]:
+        """Objects that the Domains of a namespace share, for when there is none any more."""
         ...

@@ -9,11 +9,12 @@ the order of suites and groups, the TLS 1.3 suites.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from certward.model.policy import HSTS
-from certward.model.profiles import TABLE, Profile
+from certward.model.profiles import Profile
 from certward.model.resources import App, Domain, ServiceRef
 from certward.names import CHALLENGE_PATH, CHALLENGE_SERVICE, LABEL_APP
 from certward.plan.enforcement import Capabilities
@@ -85,49 +86,76 @@ class Traefik:
         ranges = _ranges(host.app) if host.app.trusted_ranges else None
         if ranges:
             shared.append(ranges)
-        allowed = [_reference(ranges)] if ranges else []
+        allowed = [ranges] if ranges else []
 
         if host.routes.challenge:
             own.append(_challenge(host))
         else:
             unwanted.append(_ref(host.domain, _CHALLENGE))
 
+        header = _hsts(host.app, host.routes.hsts) if host.routes.hsts else None
+        if header:
+            shared.append(header)
+        # It comes before there is a certificate, so that Traefik knows it by the time that a route refers to it.
+        chain = _chain(host.domain, _SECURE, [*allowed, *([header] if header else [])])
+        own.append(chain)
         if host.routes.secret_name and host.routes.profile is not None:
-            option = _tls_option(host.operator_namespace, host.routes.profile)
-            shared.append(option)
-            header = _hsts(host.app, host.routes.hsts) if host.routes.hsts else None
-            if header:
-                shared.append(header)
-            own.append(_secure(host, option, [*allowed, *([_reference(header)] if header else [])]))
+            option = _tls_option(host.domain, host.routes.profile)
+            own += [option, _secure(host, option, chain)]
         elif not host.routes.secret_name:
-            unwanted.append(_ref(host.domain, _SECURE))
+            unwanted += [_ref(host.domain, _SECURE), ObjectRef("TLSOption", *_beside(host.domain, _SECURE))]
 
         if host.routes.redirect:
-            redirect = _redirect(host.operator_namespace)
+            redirect = _redirect(host.domain.meta.namespace)
             shared.append(redirect)
-            own.append(_plain(host, [*allowed, _reference(redirect)]))
-        else:
-            own.append(_plain(host, allowed))
+            allowed.append(redirect)
+        chain = _chain(host.domain, _PLAIN, allowed)
+        own += [chain, _plain(host, chain)]
         return Rendered(shared=tuple(shared), own=tuple(own), unwanted=tuple(unwanted))
 
     def all_of(self, domain: Domain) -> tuple[ObjectRef, ...]:
         """Every object that this dialect may have made for a Domain."""
-        return tuple(_ref(domain, role) for role in (_CHALLENGE, _PLAIN, _SECURE))
+        routes = [_ref(domain, role) for role in (_CHALLENGE, _PLAIN, _SECURE)]
+        chains = [ObjectRef("Middleware", *_beside(domain, role)) for role in (_PLAIN, _SECURE)]
+        return (*routes, *chains, ObjectRef("TLSOption", *_beside(domain, _SECURE)))
 
-    def obsolete_of(self, app: App, *, has_hsts: bool) -> tuple[ObjectRef, ...]:
-        """The allow list, when the App no longer has trusted ranges; the header, when no policy asks for it."""
-        gone = [] if app.trusted_ranges else [_ranges_name(app)]
-        if not has_hsts:
-            gone.append(_hsts_name(app))
-        return tuple(ObjectRef("Middleware", app.meta.namespace, name) for name in gone)
+    def leftovers_in(self, namespace: str) -> tuple[ObjectRef, ...]:
+        """The redirect."""
+        return (ObjectRef("Middleware", namespace, _REDIRECT),)
 
 
 def _name(domain: Domain, role: str) -> str:
-    return f"certward-{domain.meta.name}-{role}"
+    """An Ingress's name: readable, and with a hash where Traefik could take its routes for another's.
+
+    Traefik names a router by namespace, Ingress, host and path, all but letters and digits made single hyphens. So
+    Domains that are named for their hosts, `a.b.com` and `a-b.com`, would have one router between them.
+    """
+    is_plain = not re.search(r"\.|--|certward|http|challenge", f"{domain.meta.namespace}/{domain.meta.name}")
+    return f"certward-{domain.meta.name}{'' if is_plain else f'-{_digest(domain)}'}-{role}"
 
 
 def _ref(domain: Domain, role: str) -> ObjectRef:
     return ObjectRef("Ingress", domain.meta.namespace, _name(domain, role))
+
+
+def _beside(domain: Domain, role: str) -> tuple[str, str]:
+    """Namespace and name of what a route refers to; it never changes."""
+    return domain.meta.namespace, _object_name(domain, role)
+
+
+def _chain(domain: Domain, role: str, middlewares: Sequence[Manifest]) -> Manifest:
+    """The middlewares of one route, perhaps none.
+
+    Traefik reads Ingresses and its own kinds with two providers, each of which may be held back for a while
+    (providers.providersThrottleDuration), and a route that refers to a middleware that is not there (yet, or any more)
+    is answered with 404. So an Ingress refers to its chain, always, and all changes are made behind it.
+    """
+    return {
+        "apiVersion": _API,
+        "kind": "Middleware",
+        "metadata": domain_meta(domain, _object_name(domain, role)),
+        "spec": {"chain": {"middlewares": [{"name": each["metadata"]["name"]} for each in middlewares]}},
+    }
 
 
 def _challenge(host: Host) -> Manifest:
@@ -135,21 +163,18 @@ def _challenge(host: Host) -> Manifest:
     return _ingress(host, _CHALLENGE, {f"{_ROUTER}.entrypoints": "web"}, [_path(CHALLENGE_PATH, backend)])
 
 
-def _plain(host: Host, middlewares: Sequence[str]) -> Manifest:
-    annotations = {f"{_ROUTER}.entrypoints": "web"}
-    if middlewares:
-        annotations[f"{_ROUTER}.middlewares"] = ",".join(middlewares)
+def _plain(host: Host, chain: Manifest) -> Manifest:
+    annotations = {f"{_ROUTER}.entrypoints": "web", f"{_ROUTER}.middlewares": _reference(chain)}
     return _ingress(host, _PLAIN, annotations, _app_paths(host.app))
 
 
-def _secure(host: Host, option: Manifest, middlewares: Sequence[str]) -> Manifest:
+def _secure(host: Host, option: Manifest, chain: Manifest) -> Manifest:
     annotations = {
         f"{_ROUTER}.entrypoints": "websecure",
+        f"{_ROUTER}.middlewares": _reference(chain),
         f"{_ROUTER}.tls": "true",
         f"{_ROUTER}.tls.options": _reference(option),
     }
-    if middlewares:
-        annotations[f"{_ROUTER}.middlewares"] = ",".join(middlewares)
     manifest = _ingress(host, _SECURE, annotations, _app_paths(host.app))
     manifest["spec"]["tls"] = [{"hosts": [host.domain.hostname], "secretName": host.routes.secret_name}]
     return manifest
@@ -183,23 +208,23 @@ def _path(path: str, service: ServiceRef) -> Manifest:
     }
 
 
-def _tls_option(namespace: str, profile: Profile) -> Manifest:
-    """The profile as Traefik knows it. Each revision's is an object of its own, so it never changes either."""
-    spec: dict[str, Any] = {
-        "minVersion": _VERSIONS[profile.min_version],
-        "maxVersion": _VERSIONS[profile.max_version],
-        "curvePreferences": [_GROUPS[group] for group in profile.groups if group in _GROUPS],
-    }
-    suites = [suite for suite in profile.suites if suite in _SUITES]
-    if suites:
-        spec["cipherSuites"] = suites
-    is_cut = profile.min_version != TABLE[profile.revision, profile.name].min_version
-    floor = f"-from-{profile.min_version.lower().replace('.', '')}" if is_cut else ""
+def _tls_option(domain: Domain, profile: Profile) -> Manifest:
+    """The profile as Traefik knows it, in an object of the host's own.
+
+    Traefik 3.7 remembers for each connection under which option *name* its handshake was made, and answers 421 to every
+    request on it once the router has another name (traefik/traefik issue 13745). So a change of profile changes what
+    the object says, never the name that the route refers to.
+    """
     return {
         "apiVersion": _API,
         "kind": "TLSOption",
-        "metadata": shared_meta(namespace, f"certward-{profile.revision}-{profile.name}{floor}"),
-        "spec": spec,
+        "metadata": domain_meta(domain, _object_name(domain, _SECURE)),
+        "spec": {
+            "minVersion": _VERSIONS[profile.min_version],
+            "maxVersion": _VERSIONS[profile.max_version],
+            "cipherSuites": [suite for suite in profile.suites if suite in _SUITES],
+            "curvePreferences": [_GROUPS[group] for group in profile.groups if group in _GROUPS],
+        },
     }
 
 
@@ -213,7 +238,7 @@ def _redirect(namespace: str) -> Manifest:
 
 
 def _hsts_name(app: App) -> str:
-    return _app_object(app, "hsts")
+    return _object_name(app, "hsts")
 
 
 def _hsts(app: App, hsts: HSTS) -> Manifest:
@@ -235,17 +260,20 @@ def _hsts(app: App, hsts: HSTS) -> Manifest:
 
 
 def _ranges_name(app: App) -> str:
-    return _app_object(app, "ranges")
+    return _object_name(app, "ranges")
 
 
-def _app_object(app: App, role: str) -> str:
-    """A name for an object of one App that no other App's object can have in Traefik.
+def _object_name(owner_: App | Domain, role: str) -> str:
+    """A name for an object of one App or Domain that no other one's object can have in Traefik.
 
     Traefik joins namespace and name by a hyphen and makes dots hyphens, so `a/b-c` and `a-b/c` would be one object to
     it, the first one's settings those of both; the hash keeps them apart.
     """
-    digest = hashlib.sha256(f"{app.meta.namespace}/{app.meta.name}".encode()).hexdigest()
-    return f"certward-{role}-{digest[:12]}"
+    return f"certward-{role}-{_digest(owner_)}"
+
+
+def _digest(owner_: App | Domain) -> str:
+    return hashlib.sha256(f"{owner_.meta.namespace}/{owner_.meta.name}".encode()).hexdigest()[:12]
 
 
 def _ranges(app: App) -> Manifest:
@@ -261,6 +289,6 @@ def _ranges(app: App) -> Manifest:
 
 
 def _reference(manifest: Manifest) -> str:
-    """How an annotation names an object of Traefik's CRD provider, from any namespace."""
-    meta = manifest["metadata"]
-    return f"{meta['namespace']}-{meta['name']}@kubernetescrd"
+    """How an annotation names an object of Traefik's CRD provider, which flattens the names of Middlewares alone."""
+    name = f"{manifest['metadata']['namespace']}-{manifest['metadata']['name']}"
+    return f"{re.sub('-+', '-', name) if manifest['kind'] == 'Middleware' else name}@kubernetescrd"
