@@ -15,8 +15,8 @@ from builders import DEFAULT, MODERN, RSA_ONLY, app, domain, path_route
 from certward.model import profiles
 from certward.model.policy import HSTS
 from certward.plan.observed import Routes
-from certward.render.dialects import Host
-from certward.render.dialects.traefik import Traefik, _tls_option
+from certward.render.dialects import Host, Rendered
+from certward.render.dialects.traefik import Traefik
 
 FOLDER = Path(__file__).parent / "traefik"
 NOTHING = Routes(challenge=False, secret_name="", redirect=False, profile=None)
@@ -55,24 +55,33 @@ def compare(name: str, documents: list[object]) -> None:
     assert path.read_text(encoding="utf-8") == text, f"{path} differs; UPDATE_GOLDEN=1 writes it anew"
 
 
+def rendered_for(of, routes) -> Rendered:
+    return Traefik().render(
+        Host(
+            domain=domain(),
+            app=of,
+            routes=routes,
+            class_name="traefik",
+            operator_namespace="certward-system",
+            challenge_port=8089,
+        )
+    )
+
+
 @pytest.mark.parametrize(("of", "routes"), CASES.values(), ids=CASES)
 def test_a_host(of, routes, request):
-    host = Host(
-        domain=domain(),
-        app=of,
-        routes=routes,
-        class_name="traefik",
-        operator_namespace="certward-system",
-        challenge_port=8089,
-    )
-    rendered = Traefik().render(host)
-    assert rendered == Traefik().render(host)
+    rendered = rendered_for(of, routes)
+    assert rendered == rendered_for(of, routes)
     unwanted = [{"unwanted": f"{ref.kind} {ref.namespace}/{ref.name}"} for ref in rendered.unwanted]
     compare(request.node.callspec.id, [*rendered.shared, *rendered.own, *unwanted])
 
 
 def test_every_profile_of_every_revision():
-    compare("tls-options", [_tls_option("certward-system", profile) for profile in profiles.TABLE.values()])
+    documents = []
+    for profile in profiles.TABLE.values():
+        (option,) = (m for m in rendered_for(app(), replace(SERVED, profile=profile)).own if m["kind"] == "TLSOption")
+        documents.append({"revision": profile.revision, "profile": profile.name, "spec": option["spec"]})
+    compare("tls-options", documents)
 
 
 def test_no_file_is_left_over():

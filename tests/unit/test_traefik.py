@@ -1,5 +1,6 @@
 """What has to hold of everything that Traefik is told."""
 
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,19 @@ from certward.model.policy import HSTS
 from certward.model.resources import PathRoute, ServiceRef
 from certward.names import CHALLENGE_PATH, LABEL_MANAGED_BY, MANAGED_BY
 from certward.plan.observed import Routes
-from certward.render.dialects import Host, ObjectRef
-from certward.render.dialects.traefik import Traefik, _tls_option
+from certward.render.dialects import Host, ObjectRef, Rendered
+from certward.render.dialects.traefik import Traefik
 
 SERVED = Routes(challenge=True, secret_name="www-tls", redirect=True, profile=DEFAULT)  # noqa: S106 - a name
 HEADER = HSTS(max_age=1, include_subdomains=False, preload=False)
+NOTHING = Routes(challenge=False, secret_name="", redirect=False, profile=None)
+#: Every object that a host can have, at once.
+LIMITED = app(trusted_ranges=("203.0.113.0/24",))
+FULL = replace(SERVED, hsts=HEADER)
 ROUTER = "traefik.ingress.kubernetes.io/router"
+LONGEST_NAME = 253
+#: Two hosts that are one where dots are made hyphens.
+FLATTENED = ("shop.v2.example.com", "shop-v2.example.com")
 CRDS = Path(__file__).parents[2] / "crds"
 
 
@@ -34,6 +42,59 @@ def host(**changes):
         "challenge_port": 8089,
     } | changes
     return Host(**given_)
+
+
+def key_of(manifest: dict) -> tuple[str, str, str]:
+    return manifest["kind"], manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+
+
+def routes_of(rendered: Rendered) -> dict[str, dict]:
+    """The Ingresses by what they are for."""
+    return {m["metadata"]["name"].rsplit("-", 1)[1]: m for m in rendered.own if m["kind"] == "Ingress"}
+
+
+# How Traefik 3.7 names what it finds: its CRD provider joins namespace and name by a hyphen, and for Middlewares, not
+# for TLSOptions, makes everything but letters and digits one hyphen (crd/name_builder.go, without safeNaming); the
+# router of an Ingress is named so for namespace, name, host and path (ingress/kubernetes.go).
+
+
+def flat(text: str) -> str:
+    return "-".join(part for part in re.split(r"[^a-z0-9]+", text) if part)
+
+
+def id_in_traefik(manifest: dict) -> str:
+    name = f"{manifest['metadata']['namespace']}-{manifest['metadata']['name']}"
+    return f"{name if manifest['kind'] == 'TLSOption' else flat(name)}@kubernetescrd"
+
+
+def routers_in_traefik(manifest: dict) -> set[str]:
+    meta = manifest["metadata"]
+    return {
+        flat(f"{meta['namespace']}-{meta['name']}-{rule['host']}{path['path']}")
+        for rule in manifest["spec"]["rules"]
+        for path in rule["http"]["paths"]
+    }
+
+
+def all_in_traefik(rendered: Rendered) -> set[tuple[str, str]]:
+    """Whatever Traefik keeps by name, but for the redirects, which are all the same."""
+    every = [m for m in (*rendered.shared, *rendered.own) if "redirectScheme" not in m["spec"]]
+    objects = {(m["kind"], id_in_traefik(m)) for m in every if m["kind"] != "Ingress"}
+    return objects | {("Ingress", name) for m in every if m["kind"] == "Ingress" for name in routers_in_traefik(m)}
+
+
+def referred_to(manifest: dict) -> list[tuple[str, str]]:
+    """Kind and name in Traefik of what an Ingress or a chain refers to."""
+    if manifest["kind"] == "Ingress":
+        annotations = manifest["metadata"]["annotations"]
+        named = {"Middleware": f"{ROUTER}.middlewares", "TLSOption": f"{ROUTER}.tls.options"}
+        return [
+            (kind, part) for kind, key in named.items() if key in annotations for part in annotations[key].split(",")
+        ]
+    chained = manifest["spec"].get("chain", {"middlewares": []})["middlewares"]
+    assert all(set(each) == {"name"} for each in chained), "a chain does not leave its namespace"
+    namespace = manifest["metadata"]["namespace"]
+    return [("Middleware", f"{flat(namespace + '-' + each['name'])}@kubernetescrd") for each in chained]
 
 
 def spec_of(crd: str) -> dict:
@@ -93,14 +154,20 @@ def test_nothing_that_the_crds_admit_says_more_than_it_should(hostname, namespac
         routes=replace(SERVED, hsts=HEADER),
     )
     rendered = Traefik().render(given_)
-    ingresses = {m["metadata"]["name"].rsplit("-", 1)[1]: m for m in rendered.own}
-    expected_middlewares = {"challenge": 0, "http": len(limited) + 1, "https": len(limited) + 1}
+    ingresses = routes_of(rendered)
+    assert set(ingresses) == {"challenge", "http", "https"}
+    own_keys = {
+        "challenge": {"entrypoints"},
+        "http": {"entrypoints", "middlewares"},
+        "https": {"entrypoints", "middlewares", "tls", "tls.options"},
+    }
     for role, manifest in ingresses.items():
         annotations = manifest["metadata"]["annotations"]
-        assert set(annotations) <= {f"{ROUTER}.{k}" for k in ("entrypoints", "middlewares", "tls", "tls.options")}
-        middlewares = [part for part in annotations.get(f"{ROUTER}.middlewares", "").split(",") if part]
-        assert len(middlewares) == expected_middlewares[role]
-        assert all(REFERENCE.fullmatch(part) for part in middlewares)
+        assert set(annotations) == {f"{ROUTER}.{key}" for key in own_keys[role]}
+        assert annotations[f"{ROUTER}.entrypoints"] == ("websecure" if role == "https" else "web")
+        assert annotations.get(f"{ROUTER}.tls", "true") == "true"
+        named = [annotations[key] for key in (f"{ROUTER}.middlewares", f"{ROUTER}.tls.options") if key in annotations]
+        assert all(REFERENCE.fullmatch(reference) for reference in named)
         (rule,) = manifest["spec"]["rules"]
         assert rule["host"] == hostname
         wanted = [*(route.path for route in paths), "/"] if role != "challenge" else [CHALLENGE_PATH]
@@ -108,96 +175,202 @@ def test_nothing_that_the_crds_admit_says_more_than_it_should(hostname, namespac
         for path in rule["http"]["paths"]:
             # Traefik writes a path into a rule, between backquotes.
             assert not re.search(r"[`\s\"\\]", path["path"])
-    assert REFERENCE.fullmatch(ingresses["https"]["metadata"]["annotations"][f"{ROUTER}.tls.options"])
-    assert all(m["metadata"]["labels"][LABEL_MANAGED_BY] == MANAGED_BY for m in (*rendered.own, *rendered.shared))
+    every = (*rendered.shared, *rendered.own)
+    assert all(m["metadata"]["labels"][LABEL_MANAGED_BY] == MANAGED_BY for m in every)
+    assert {m["metadata"]["namespace"] for m in every} == {namespace}
+    assert all(len(m["metadata"]["name"]) <= LONGEST_NAME for m in every)
+    there = {(m["kind"], id_in_traefik(m)) for m in every}
+    assert {reference for manifest in every for reference in referred_to(manifest)} <= there
+    chains = {m["metadata"]["name"]: len(m["spec"]["chain"]["middlewares"]) for m in every if "chain" in m["spec"]}
+    assert list(chains.values()) == [len(limited) + 1] * 2
 
 
 def test_the_challenge_is_outside_of_redirect_allow_list_and_https():
-    rendered = Traefik().render(host(app=app(trusted_ranges=("203.0.113.0/24",))))
-    challenge, *others = rendered.own if "challenge" in rendered.own[0]["metadata"]["name"] else rendered.own[::-1]
+    ingresses = routes_of(Traefik().render(host(app=LIMITED, routes=FULL)))
+    challenge = ingresses.pop("challenge")
     assert challenge["metadata"]["annotations"] == {f"{ROUTER}.entrypoints": "web"}
     assert "tls" not in challenge["spec"]
-    assert all(f"{ROUTER}.middlewares" in other["metadata"]["annotations"] for other in others)
-
-
-def test_shared_objects_are_those_that_annotations_name():
-    rendered = Traefik().render(host(app=app(trusted_ranges=("203.0.113.0/24",)), routes=replace(SERVED, hsts=HEADER)))
-    there = {f"{m['metadata']['namespace']}-{m['metadata']['name']}@kubernetescrd" for m in rendered.shared}
-    named = {
-        part
-        for manifest in rendered.own
-        for key, value in manifest["metadata"]["annotations"].items()
-        if key.endswith(("middlewares", "options"))
-        for part in value.split(",")
-    }
-    assert named == there
-
-
-@pytest.mark.parametrize("challenge", [True, False])
-@pytest.mark.parametrize("secret_name", ["www-tls", ""])
-def test_what_is_not_made_is_unwanted_and_everything_is_known(challenge, secret_name):
-    routes = Routes(challenge, secret_name, redirect=bool(secret_name), profile=DEFAULT if secret_name else None)
-    rendered = Traefik().render(host(routes=routes))
-    made = {ObjectRef(m["kind"], m["metadata"]["namespace"], m["metadata"]["name"]) for m in rendered.own}
-    assert not made & set(rendered.unwanted)
-    assert made | set(rendered.unwanted) == set(Traefik().all_of(domain()))
-
-
-def test_an_app_that_routes_its_root_elsewhere_has_one_route_for_it():
-    of = app(paths=(path_route("/", "front"),))
-    (rule,) = Traefik().render(host(app=of)).own[-1]["spec"]["rules"]
-    assert [path["backend"]["service"]["name"] for path in rule["http"]["paths"]] == ["front"]
-
-
-def test_what_an_app_no_longer_asks_for_is_obsolete():
-    limited = app(trusted_ranges=("203.0.113.0/24",))
-    names = {ref.name for ref in Traefik().obsolete_of(app(), has_hsts=False)}
-    rendered = Traefik().render(host(app=limited, routes=replace(SERVED, hsts=HEADER)))
-    own_middlewares = {m["metadata"]["name"] for m in rendered.shared if m["metadata"]["namespace"] == "team-a"}
-    assert names == own_middlewares
-    assert Traefik().obsolete_of(limited, has_hsts=True) == ()
-
-
-def test_every_profile_has_settings_of_its_own_name():
-    every = [*profiles.TABLE.values()]
-    every += [cut for p in every for v in ("TLSv1.1", "TLSv1.2", "TLSv1.3") if (cut := profiles.cut_to_floor(p, v))]
-    different = {(p.revision, p.name, p.min_version): _tls_option("x", p) for p in every}
-    assert len({manifest["metadata"]["name"] for manifest in different.values()}) == len(different)
-    for profile in every:
-        suites = _tls_option("x", profile)["spec"].get("cipherSuites", [])
-        assert suites == list(profile.suites), "a suite that Traefik lacks"
-
-
-# How Traefik's CRD provider names what it finds (pkg/provider/kubernetes/crd/name_builder.go, without safeNaming):
-# namespace and name joined by a hyphen and, for Middlewares, everything but letters and digits made hyphens.
-
-
-def id_in_traefik(manifest: dict) -> str:
-    meta = manifest["metadata"]
-    return "-".join(part for part in re.split(r"[^a-z0-9]+", f"{meta['namespace']}-{meta['name']}") if part)
-
-
-def middlewares_of(namespace: str, name: str) -> tuple[list[dict], str]:
-    """The Middlewares of one App, and the annotation that names them."""
-    of = app(name, namespace, trusted_ranges=("203.0.113.0/24",))
-    rendered = Traefik().render(host(app=of, domain=domain("www", namespace, app=name)))
-    shared = [m for m in rendered.shared if m["kind"] == "Middleware" and m["metadata"]["namespace"] == namespace]
-    return shared, rendered.own[1]["metadata"]["annotations"][f"{ROUTER}.middlewares"]
-
-
-def test_an_app_whose_name_has_a_dot_is_found_by_traefik():
-    (ranges,), named = middlewares_of("team-a", "shop.v2")
-    assert named == f"{id_in_traefik(ranges)}@kubernetescrd"
+    (rule,) = challenge["spec"]["rules"]
+    assert [path["path"] for path in rule["http"]["paths"]] == [CHALLENGE_PATH]
+    assert set(ingresses) == {"http", "https"}
+    assert all(f"{ROUTER}.middlewares" in other["metadata"]["annotations"] for other in ingresses.values())
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("routes", "plain", "secure"),
     [
-        pytest.param(("a", "certward-shop"), ("a-certward", "shop"), id="two namespaces"),
-        pytest.param(("a", "shop.v2"), ("a", "shop-v2"), id="a dot and a hyphen"),
+        pytest.param(NOTHING, ["ranges"], ["ranges"], id="before the certificate"),
+        pytest.param(replace(SERVED, redirect=False), ["ranges"], ["ranges"], id="no redirect"),
+        pytest.param(SERVED, ["ranges", "redirect"], ["ranges"], id="redirect"),
+        pytest.param(replace(FULL, redirect=False), ["ranges"], ["ranges", "hsts"], id="header"),
+        pytest.param(FULL, ["ranges", "redirect"], ["ranges", "hsts"], id="redirect and header"),
     ],
 )
-def test_allow_lists_of_two_apps_are_two_to_traefik(one, other):
-    (first,), _ = middlewares_of(*one)
-    (second,), _ = middlewares_of(*other)
-    assert id_in_traefik(first) != id_in_traefik(second)
+@pytest.mark.parametrize("is_limited", [True, False])
+def test_what_stands_before_the_app_in_which_order(routes, plain, secure, is_limited):
+    rendered = Traefik().render(host(app=LIMITED if is_limited else app(), routes=routes))
+    parts = {"ipAllowList": "ranges", "redirectScheme": "redirect", "headers": "hsts"}
+    role_of = {m["metadata"]["name"]: parts[next(iter(m["spec"]))] for m in rendered.shared}
+    chains = {
+        m["metadata"]["name"].split("-")[1]: [role_of[each["name"]] for each in m["spec"]["chain"]["middlewares"]]
+        for m in rendered.own
+        if "chain" in m["spec"]
+    }
+    wanted = {"http": plain, "https": secure}
+    assert chains == {route: [r for r in roles if is_limited or r != "ranges"] for route, roles in wanted.items()}
+    for route, manifest in routes_of(rendered).items():
+        if route in chains:
+            assert f"-certward-{route}-" in manifest["metadata"]["annotations"][f"{ROUTER}.middlewares"]
+
+
+# With and without challenge, redirect, header, allow list; without HTTPS, with it, with a key that does not fit.
+EVERY_HOST = [
+    host(app=of, routes=Routes(challenge, secret_name, redirect, profile, hsts=hsts))
+    for challenge, (secret_name, profile), redirect, hsts, of in itertools.product(
+        (True, False),
+        (("", None), ("www-tls", DEFAULT), ("www-tls", None)),
+        (True, False),
+        (HEADER, None),
+        (app(), LIMITED),
+    )
+]
+
+
+def test_what_is_referred_to_is_there_before():
+    for given_ in EVERY_HOST:
+        rendered = Traefik().render(given_)
+        seen: set[tuple[str, str]] = set()
+        named: set[tuple[str, str]] = set()
+        for manifest in (*rendered.shared, *rendered.own):
+            references = referred_to(manifest)
+            assert set(references) <= seen, f"{key_of(manifest)} comes before what it refers to"
+            assert len(references) == len(set(references))
+            named |= set(references)
+            if manifest["kind"] != "Ingress":
+                assert (manifest["kind"], id_in_traefik(manifest)) not in seen
+                seen.add((manifest["kind"], id_in_traefik(manifest)))
+        # Nothing is made in vain, but for the chain that waits for the HTTPS route.
+        waiting = {("Middleware", "team-a-certward-https-76cd915a125b@kubernetescrd")}
+        assert seen - named == (set() if "https" in routes_of(rendered) else waiting)
+
+
+def test_what_routes_refer_to_never_changes():
+    """A connection must survive a change of profile, and a route must not wait for what it has not named before."""
+    found: dict[str, set[tuple[tuple[str, str], ...]]] = {}
+    others = [replace(SERVED, profile=profile) for profile in profiles.TABLE.values()]
+    for given_ in (*EVERY_HOST, *(host(routes=routes) for routes in others)):
+        for role, manifest in routes_of(Traefik().render(given_)).items():
+            found.setdefault(role, set()).add(tuple(referred_to(manifest)))
+    assert {role: len(references) for role, references in found.items()} == {"challenge": 1, "http": 1, "https": 1}
+
+
+def test_what_is_shared_goes_with_its_app_or_is_a_leftover_of_the_namespace():
+    for given_ in EVERY_HOST:
+        shared = Traefik().render(given_).shared
+        kept = {key_of(m) for m in shared if "ownerReferences" not in m["metadata"]}
+        assert kept == (set(Traefik().leftovers_in("team-a")) if given_.routes.redirect else set())
+        owners = [(o["kind"], o["uid"]) for m in shared for o in m["metadata"].get("ownerReferences", ())]
+        assert owners == [("App", given_.app.meta.uid)] * (len(shared) - len(kept))
+
+
+def test_what_a_host_has_of_its_own_goes_with_its_domain():
+    for given_ in EVERY_HOST:
+        for manifest in Traefik().render(given_).own:
+            (owner,) = manifest["metadata"]["ownerReferences"]
+            assert (owner["kind"], owner["uid"]) == ("Domain", given_.domain.meta.uid)
+
+
+def test_what_is_not_made_is_unwanted_and_everything_is_known():
+    for given_ in EVERY_HOST:
+        rendered = Traefik().render(given_)
+        made = {ObjectRef(*key_of(m)) for m in rendered.own}
+        assert len(made) == len(rendered.own)
+        assert not made & set(rendered.unwanted)
+        known = set(Traefik().all_of(domain()))
+        if given_.routes.secret_name and given_.routes.profile is None:
+            # The key does not fit the profile: HTTPS stays as it was, neither made nor taken away.
+            assert {(ref.kind, ref.name.split("-")[-1]) for ref in known - made - set(rendered.unwanted)} == {
+                ("Ingress", "https"),
+                ("TLSOption", "76cd915a125b"),
+            }
+        else:
+            assert made | set(rendered.unwanted) == known
+
+
+def test_without_https_its_route_goes_before_its_tls_option():
+    kinds = [ref.kind for ref in Traefik().render(host(routes=replace(NOTHING, challenge=True))).unwanted]
+    assert kinds == ["Ingress", "TLSOption"]
+
+
+def test_routes_are_taken_away_before_what_they_refer_to():
+    kinds = [ref.kind for ref in Traefik().all_of(domain())]
+    assert kinds == ["Ingress"] * 3 + ["Middleware"] * 2 + ["TLSOption"]
+
+
+def test_an_app_that_routes_its_root_elsewhere_has_one_route_for_it():
+    rendered = Traefik().render(host(app=app(paths=(path_route("/", "front"),))))
+    for role in ("http", "https"):
+        (rule,) = routes_of(rendered)[role]["spec"]["rules"]
+        assert [path["backend"]["service"]["name"] for path in rule["http"]["paths"]] == ["front"]
+
+
+PROFILES = {f"{p.revision}/{p.name}/{p.min_version}": p for p in profiles.TABLE.values()}
+PROFILES |= {
+    f"{cut.revision}/{cut.name}/{floor} or later": cut
+    for profile in profiles.TABLE.values()
+    for floor in ("TLSv1.1", "TLSv1.2", "TLSv1.3")
+    if (cut := profiles.cut_to_floor(profile, floor))
+}
+VERSIONS = {f"TLSv1.{minor}": f"VersionTLS1{minor}" for minor in range(4)}
+GROUPS = {"P-256": "CurveP256", "P-384": "CurveP384", "X25519": "X25519", "X25519MLKEM768": "X25519MLKEM768"}
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_a_tls_option_says_all_that_its_profile_says(profile):
+    (option,) = (
+        m for m in Traefik().render(host(routes=replace(SERVED, profile=profile))).own if m["kind"] == "TLSOption"
+    )
+    assert option["spec"] == {
+        "minVersion": VERSIONS[profile.min_version],
+        "maxVersion": VERSIONS[profile.max_version],
+        "cipherSuites": list(profile.suites),
+        "curvePreferences": [GROUPS[group] for group in profile.groups],
+    }
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"),
+    [
+        pytest.param("team-a", "shop.v2", id="a dot in the name"),
+        pytest.param("team--a", "shop", id="two hyphens in the namespace"),
+        pytest.param("xn--a--b", "a--b.c", id="many hyphens"),
+    ],
+)
+def test_traefik_finds_what_it_is_referred_to(namespace, name):
+    of = app(name, namespace, trusted_ranges=("203.0.113.0/24",))
+    rendered = Traefik().render(host(app=of, domain=domain(name, namespace, app=name), routes=FULL))
+    every = (*rendered.shared, *rendered.own)
+    references = {reference for manifest in every for reference in referred_to(manifest)}
+    assert references == {(m["kind"], id_in_traefik(m)) for m in every if m["kind"] != "Ingress"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "hostnames_"),
+    [
+        pytest.param(("a", "certward-shop"), ("a-certward", "shop"), FLATTENED, id="two namespaces"),
+        pytest.param(("a", "shop.v2"), ("a", "shop-v2"), FLATTENED, id="a dot and a hyphen"),
+        pytest.param(("a", "shop.v-2"), ("a", "shop-v.2"), FLATTENED, id="a dot and a hyphen, the other way round"),
+        pytest.param(("a", "shop--v2"), ("a", "shop-v2"), FLATTENED, id="two hyphens and one"),
+        pytest.param(("a--b", "shop"), ("a-b", "shop"), FLATTENED, id="two hyphens and one in the namespace"),
+        pytest.param(("a", "shop"), ("b", "shop"), FLATTENED, id="the same name in two namespaces"),
+        pytest.param(("a", "shop"), ("a", "shop-http"), ("http.http.com", "http.com"), id="the name of a route"),
+    ],
+)
+def test_nothing_of_two_apps_and_domains_is_one_to_traefik(one, other, hostnames_):
+    found = []
+    for (namespace, name), hostname in zip((one, other), hostnames_, strict=True):
+        of = app(name, namespace, trusted_ranges=("203.0.113.0/24",))
+        of_domain = domain(name, namespace, app=name, hostname=hostname)
+        found.append(all_in_traefik(Traefik().render(host(app=of, domain=of_domain, routes=FULL))))
+    assert len(found[0]) == len(found[1]) == 8, "3 routers, 2 chains, 2 more Middlewares, 1 TLSOption"
+    assert not found[0] & found[1]
