@@ -188,6 +188,8 @@ def _next_step(
     if is_open:
         if observed.wait > timedelta():
             return Step.NONE, _soonest([*looks, observed.wait]), True, "the CA works on the order"
+        if observed.is_unanswered and not observed.is_preflighted:
+            return Step.PREFLIGHT, _soonest(looks), True, wanted.message
         return Step.ADVANCE, timedelta(), True, wanted.message
     if not observed.is_preflighted:
         return Step.PREFLIGHT, _soonest(looks), False, wanted.message

@@ -67,6 +67,7 @@ class Observed:
         order_url: the open order, from status or from this process; empty when none.
         order_issuer: the issuer of that order.
         order_created_at: when it was placed, RFC 3339.
+        is_unanswered: the CA may not have been told yet to validate the open order.
         is_preflighted: the challenge path has been seen to work at the ingress since the last failure.
         proof: what the last handshake of this process showed; None after a restart.
         failure: what the step before ended with; None when it went well or there was none.
@@ -94,6 +95,7 @@ class Observed:
     order_url: str = ""
     order_issuer: str = ""
     order_created_at: str = ""
+    is_unanswered: bool = False
     is_preflighted: bool = False
     proof: Proof | None = None
     failure: OperatorError | None = None

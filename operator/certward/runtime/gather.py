@@ -22,6 +22,10 @@ from certward.runtime.services import Services
 #: Without an App no profile is in force; this one is never rendered.
 _NOTHING = Effective(profiles.profile(profiles.REVISIONS[-1], "default"))
 
+#: How long a challenge path that was seen to work is taken to be so, in seconds; the API server may be away between the
+#: look and the order.
+_PREFLIGHT_BELIEVED = 15.0
+
 
 def class_of(config: Config, app: App | None) -> str:
     """The ingress class of an App: its own or the default one."""
@@ -87,7 +91,8 @@ class Gatherer:
             order_url=url,
             order_issuer=memory.order_issuer or str(order.get("issuer") or ""),
             order_created_at=memory.order_created_at or str(order.get("createdAt") or ""),
-            is_preflighted=memory.is_preflighted,
+            is_unanswered=memory.order is None or any(not one.answered for one in memory.order.pending),
+            is_preflighted=memory.is_preflighted and time.monotonic() - memory.preflight_seen < _PREFLIGHT_BELIEVED,
             proof=memory.proof,
             failure=memory.failure,
             is_edited=memory.is_after_edit

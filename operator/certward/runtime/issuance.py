@@ -25,7 +25,10 @@ log = logging.getLogger(__name__)
 #: How long the ingress may take to route a new challenge path before that counts as a failure.
 _PREFLIGHT_PATIENCE = 20.0
 _PREFLIGHT_PAUSE = timedelta(milliseconds=100)
+#: So long it is looked at without a pause; then ever less often.
 _PREFLIGHT_BURST = 0.6
+#: When nobody has looked for so long (the API server was away), what was waited before does not count.
+_PREFLIGHT_GAP = 10.0
 #: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
 _SHORT_WAIT = 0.3
 
@@ -83,22 +86,25 @@ class Issuance:
         started = time.monotonic()
         if started < memory.settle_until:
             return _PREFLIGHT_PAUSE
-        if memory.preflight_since is None:
+        if memory.preflight_since is None or started - memory.preflight_seen > _PREFLIGHT_GAP:
             memory.preflight_since = started
         address = self._addresses.http(observed.app)
         if address is None:
-            memory.is_preflighted = True  # nothing to look at; the CA will tell
+            memory.is_preflighted, memory.preflight_seen = True, started  # nothing to look at; the CA will tell
             return None
         while True:
             problem = self._look(address, observed.domain.hostname, issuer.thumbprint)
+            memory.preflight_seen = time.monotonic()
+            memory.is_preflighted = not problem
             if not problem:
-                memory.is_preflighted = True
                 memory.preflight_since = None
                 return None
-            if time.monotonic() - memory.preflight_since > _PREFLIGHT_PATIENCE:
-                raise ChallengeFailed("ChallengeUnreachable", problem)
-            if time.monotonic() - started > _PREFLIGHT_BURST:
-                return _PREFLIGHT_PAUSE
+            waited = memory.preflight_seen - memory.preflight_since
+            if waited > _PREFLIGHT_PATIENCE:
+                # The CA has not been asked, so its delays after failed validations need not be kept.
+                raise Transient("ChallengeUnreachable", problem)
+            if waited > _PREFLIGHT_BURST:
+                return max(_PREFLIGHT_PAUSE, timedelta(seconds=waited / 4))
             time.sleep(0.03)
 
     def _look(self, address: tuple[str, int], hostname: str, thumbprint: str) -> str:
@@ -142,8 +148,20 @@ class Issuance:
             memory.order = orders.resume(issuer, observed.order_url)
             memory.order_issuer = observed.order_issuer
             memory.order_created_at = observed.order_created_at
+            memory.is_resumed = True
         while not memory.order.certificate_pem:
-            memory.order = orders.advance(issuer, memory.order, csr_der)
+            try:
+                memory.order = orders.advance(issuer, memory.order, csr_der)
+            except ChallengeFailed as failure:
+                if not memory.is_resumed:
+                    raise
+                # The CA may have asked for the challenge while no replica was there to answer, which says nothing
+                # about the hostname. The next order is not a resumed one, so this happens once.
+                raise Transient(
+                    "OrderInvalid",
+                    f"The CA {issuer.name} gave up an order that was open while the operator restarted; it is "
+                    "placed anew.",
+                ) from failure
             wait = memory.order.retry_after
             if wait > _SHORT_WAIT:
                 memory.wait_until = time.monotonic() + wait

@@ -22,12 +22,15 @@ class Memory:
         order: the open order as the CA last described it.
         order_issuer: the issuer that it was placed with.
         order_created_at: when, RFC 3339.
+        is_resumed: the open order was placed by an earlier process.
         is_preflighted: the challenge path has been seen to work since the last failure.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
+        preflight_seen: monotonic time of the last look at it.
         disturbed_at: monotonic time at which routes of others for this host last changed.
         session: a TLS session of the profile before, kept until it has been shown not to resume.
         settle_until: monotonic time before which an answer on the challenge path may still be another route's.
         proof: what the last handshake showed.
+        place: monotonic time at which the next routine handshake has its turn; None when none is booked.
         failure: what the last step ended with, until the status says so.
         failed_inputs: what the last failure was based on; a change of it is an edit, which retries at once.
         is_after_edit: the last failure was that of the first attempt after an edit, so the count begins anew.
@@ -37,12 +40,15 @@ class Memory:
     order: "Order | None" = None
     order_issuer: str = ""
     order_created_at: str = ""
+    is_resumed: bool = False
     is_preflighted: bool = False
     preflight_since: float | None = None
+    preflight_seen: float = 0.0
     disturbed_at: float | None = None
     session: Session | None = None
     settle_until: float = 0.0
     proof: Proof | None = None
+    place: float | None = None
     failure: OperatorError | None = None
     failed_inputs: tuple[object, ...] | None = None
     is_after_edit: bool = False
@@ -54,6 +60,7 @@ class Memory:
         self.order_issuer = ""
         self.order_created_at = ""
         self.wait_until = 0.0
+        self.is_resumed = False
 
 
 class Memories:

@@ -42,14 +42,12 @@ class Pacer:
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def reserve(self) -> float:
-        """Seconds to wait for the next free place; 0 takes one now."""
-        now = time.monotonic()
+    def book(self) -> float:
+        """Take the next free place; returns the monotonic time at which it is."""
         with self._lock:
-            if self._next > now:
-                return self._next - now
-            self._next = max(self._next, now - self._gap) + self._gap
-            return 0.0
+            place = max(self._next, time.monotonic())
+            self._next = place + self._gap
+            return place
 
 
 class Prover:
@@ -74,9 +72,12 @@ class Prover:
         before = memory.proof
         is_routine = before and not before.problem and before.fingerprint == facts.fingerprint_sha256
         if is_routine and before and before.profile in ("", label(observed.profile)) and observed.disturbed is None:
-            pause = self._pacer.reserve()
-            if pause > 0:
-                return timedelta(seconds=pause)
+            # Booked once: if all that are due asked again for each place, all but one would have come for nothing.
+            if memory.place is None:
+                memory.place = self._pacer.book()
+            if memory.place > time.monotonic():
+                return timedelta(seconds=memory.place - time.monotonic())
+        memory.place = None
         started = time.monotonic()
         while True:
             proof = self._look(observed, facts, memory)
