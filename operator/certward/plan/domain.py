@@ -185,15 +185,11 @@ def _next_step(
         if attempts.until is not None:
             looks.append(attempts.until - now)
         return Step.NONE, _soonest(looks), is_open, attempts.held.reason
-    if is_open:
-        if observed.wait > timedelta():
-            return Step.NONE, _soonest([*looks, observed.wait]), True, "the CA works on the order"
-        if observed.is_unanswered and not observed.is_preflighted:
-            return Step.PREFLIGHT, _soonest(looks), True, wanted.message
-        return Step.ADVANCE, timedelta(), True, wanted.message
-    if not observed.is_preflighted:
-        return Step.PREFLIGHT, _soonest(looks), False, wanted.message
-    return Step.PLACE, _soonest(looks), False, wanted.message
+    if is_open and observed.wait > timedelta():
+        return Step.NONE, _soonest([*looks, observed.wait]), True, "the CA works on the order"
+    if not observed.is_preflighted and (observed.is_unanswered or not is_open):
+        return Step.PREFLIGHT, _soonest(looks), is_open, wanted.message
+    return Step.ADVANCE if is_open else Step.PLACE, timedelta(), is_open, wanted.message
 
 
 def _order_stays_open(observed: Observed, wanted: Wanted | None, key_type: str) -> bool:
