@@ -115,7 +115,7 @@ class Cluster:
         process = self._process(part)
         processes.send(self._state, process, sign)
         if sign in (signal.SIGKILL, signal.SIGTERM):
-            waiting.wait_for(lambda: processes.identify(self._state, process.pid) != process, timeout, f"{part} ends")
+            waiting.wait_for(lambda: processes.has_ended(process), timeout, f"{part} ends", every=0.005)
 
     def operator_log(self, replica: str = "certward-0") -> str:
         """Return all that a replica has logged in the life of the cluster."""

@@ -8,6 +8,7 @@ never leads to a wrong kill.
 
 import hashlib
 import os
+import select
 import signal
 import subprocess
 import time
@@ -171,7 +172,7 @@ def end(state: State, processes: Iterable[Process], grace: float) -> None:
                 send(state, process, sign)
         limit = time.monotonic() + patience
         while left and time.monotonic() < limit:
-            left = [process for process in left if identify(state, process.pid) == process]
+            left = [process for process in left if not has_ended(process)]
             time.sleep(0.01 if left else 0)
     if left:
         raise ClusterError(f"these processes do not end, not even by SIGKILL: {[p.pid for p in left]}")
@@ -193,6 +194,24 @@ def send(state: State, process: Process, sign: signal.Signals) -> bool:
     finally:
         os.close(handle)
     return True
+
+
+def has_ended(process: Process) -> bool:
+    """Tell whether a process has ended with all that it held.
+
+    Its environment goes before its sockets do, so `identify` loses sight of it while its ports are still taken.
+    """
+    try:
+        handle = os.pidfd_open(process.pid)
+    except OSError:
+        return True
+    try:
+        started = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19])
+        return started != process.started or bool(select.select([handle], [], [], 0)[0])
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
 
 
 def log_file(state: State, name: str) -> Path:

@@ -15,7 +15,7 @@ class _Forever:
     def __iter__(self) -> Iterator[float]:
         yield from (0.2, 0.5, 1, 2, 3, 5)
         while True:
-            yield 10
+            yield 5
 
 
 def settings() -> kopf.OperatorSettings:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from certward.config import Config
-from certward.errors import Blocked, ChallengeFailed, OperatorError
+from certward.errors import Blocked, ChallengeFailed, OperatorError, Transient
 from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.kube.ensure import Ensurer
@@ -188,7 +188,8 @@ class Domains:
         if (domain.status.get("state"), domain.status.get("reason") or "") != (state, reason):
             log.info("%s (%s): %s%s", key_of(domain), domain.hostname, state, f" ({reason})" if reason else "")
         if written is None:
-            return set()
+            # Deleted, as a watch will say in a moment; or the API server is starting and does not serve our kinds yet.
+            raise Transient("APIServerUnavailable", f"{key_of(domain)} is not there to write its status")
         return self._cache.put(Domain.from_body(written)) - {key_of(domain)}
 
     def _step(self, observed: Observed, plan: Plan, memory: Memory, touched: set[Key]) -> timedelta | None:

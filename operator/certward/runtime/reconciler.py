@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from certward.errors import Conflict, InvalidSpec, OperatorError, Rejected
+from certward.errors import Conflict, InvalidSpec, OperatorError
 from certward.kube.cache import Cache
 from certward.kube.client import Client, Object
 from certward.kube.foreign import SELECTOR, ForeignRoutes
@@ -179,9 +179,6 @@ class Reconciler:
             outcome = error.reason
             pause = self._back_off(key)
             log.warning("%s: %s; again in %.1f s", key, error, pause)
-            if isinstance(error, Rejected):
-                # What the API server refuses (rights, admission) is mended outside; look now and then.
-                pause = max(pause, 30.0)
             self._queue.add(key, pause)
         except Exception:  # a mistake in one object's path must not stop the others
             outcome = "bug"
