@@ -62,7 +62,6 @@ def rendered_for(of, routes) -> Rendered:
             app=of,
             routes=routes,
             class_name="traefik",
-            operator_namespace="certward-system",
             challenge_port=8089,
         )
     )

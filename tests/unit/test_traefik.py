@@ -38,7 +38,6 @@ def host(**changes):
         "app": app(),
         "routes": SERVED,
         "class_name": "traefik",
-        "operator_namespace": "certward-system",
         "challenge_port": 8089,
     } | changes
     return Host(**given_)

@@ -45,7 +45,6 @@ class Domains:
         client: Client,
         cache: Cache,
         *,
-        namespace: str,
         dialects: Mapping[str, Dialect],
         ensurer: Ensurer,
         gatherer: Gatherer,
@@ -58,7 +57,6 @@ class Domains:
         self._config = config
         self._client = client
         self._cache = cache
-        self._namespace = namespace
         self._dialects = dialects
         self._ensurer = ensurer
         self._gatherer = gatherer
@@ -133,7 +131,6 @@ class Domains:
                     app=app,
                     routes=plan.routes,
                     class_name=class_name,
-                    operator_namespace=self._namespace,
                     challenge_port=self._config.challenge.http01.port,
                 )
             )

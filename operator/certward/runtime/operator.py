@@ -104,7 +104,6 @@ class Operator:
                 config,
                 client,
                 self.cache,
-                namespace=options.namespace,
                 dialects=dialects,
                 ensurer=ensurer,
                 gatherer=gatherer,

@@ -26,7 +26,6 @@ class Host:
         app: its App.
         routes: what the ingress is to do.
         class_name: the ingress class in use.
-        operator_namespace: where shared objects live.
         challenge_port: port of the challenge Service in the Domain's namespace.
     """
 
@@ -34,7 +33,6 @@ class Host:
     app: App
     routes: Routes
     class_name: str
-    operator_namespace: str
     challenge_port: int
 
 
