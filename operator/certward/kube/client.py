@@ -17,7 +17,8 @@ from kubernetes import config as kubernetes_config
 
 from certward.errors import Conflict, OperatorError, Rejected, Transient
 from certward.kube.kinds import path_of
-from certward.names import FIELD_MANAGER
+from certward.model.resources import Resource
+from certward.names import API_VERSION, FIELD_MANAGER
 
 Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML, and needs no YAML writer
@@ -138,6 +139,25 @@ class Client:
             path += f"/{subresource}"
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         return self._call("PATCH", manifest["kind"], path, query=query, body=manifest, content_type=_APPLY)
+
+    def apply_status(self, resource: Resource, status: Mapping[str, Any]) -> Object | None:
+        """Server-side apply of the whole status of one of our objects, if it still is this object.
+
+        Returns:
+            The object as it is now; None when it is gone.
+
+        Raises:
+            Conflict: another object has the name now.
+            Rejected, Transient: as `apply`.
+        """
+        meta = resource.meta
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": resource.kind,
+            "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
+            "status": dict(status),
+        }
+        return self.apply(manifest, subresource="status")
 
     def create(self, manifest: Mapping[str, Any]) -> Object | None:
         """Create an object.

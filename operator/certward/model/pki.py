@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from certward.model import hostnames
 from certward.model.keys import (
     KEY_TYPES,
     CertificateProblem,
@@ -164,11 +165,7 @@ def covers(names: Iterable[str], hostname: str) -> bool:
 
     A hostname that is itself a wildcard is covered by the same wildcard only.
     """
-    wanted = {hostname.lower()}
-    _, _, parent = hostname.lower().partition(".")
-    if parent and not hostname.startswith("*."):
-        wanted.add(f"*.{parent}")
-    return any(name.lower() in wanted for name in names)
+    return any(hostnames.covers(name, hostname) for name in names)
 
 
 def chain_consistent(chain: Sequence[x509.Certificate]) -> bool:

@@ -139,13 +139,5 @@ class Apps:
     def _write(self, app: App, status: Mapping[str, Any]) -> set[Key]:
         if dict(app.status) == dict(status):
             return set()
-        written = self._client.apply(
-            {
-                "apiVersion": API_VERSION,
-                "kind": "App",
-                "metadata": {"name": app.meta.name, "namespace": app.meta.namespace, "uid": app.meta.uid},
-                "status": dict(status),
-            },
-            subresource="status",
-        )
+        written = self._client.apply_status(app, status)
         return self._cache.put(App.from_body(written)) - {key_of(app)} if written else set()

@@ -13,7 +13,6 @@ from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.kube.ensure import Ensurer
 from certward.model.resources import Domain, Key, key_of, parse_time
-from certward.names import API_VERSION
 from certward.plan import domain as decisions
 from certward.plan.observed import Observed, Plan, Proof, Step
 from certward.render.dialects import Dialect, Host
@@ -170,16 +169,7 @@ class Domains:
         wanted = dict(plan.status)
         if _same(domain.status, wanted):
             return set()
-        meta = domain.meta
-        written = self._client.apply(
-            {
-                "apiVersion": API_VERSION,
-                "kind": "Domain",
-                "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
-                "status": wanted,
-            },
-            subresource="status",
-        )
+        written = self._client.apply_status(domain, wanted)
         state, reason = wanted["state"], wanted["reason"]
         _log_policy(domain, wanted)
         if (domain.status.get("state"), domain.status.get("reason") or "") != (state, reason):

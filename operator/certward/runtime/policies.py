@@ -10,7 +10,7 @@ from certward.kube.client import Client
 from certward.model import policy
 from certward.model.policy import DefaultChange, Effective, Rules
 from certward.model.resources import App, Key, TLSPolicy, format_time, parse_time
-from certward.names import API_VERSION, DEFAULTS_CONFIGMAP, LABEL_MANAGED_BY, MANAGED_BY
+from certward.names import DEFAULTS_CONFIGMAP, LABEL_MANAGED_BY, MANAGED_BY
 from certward.plan import policy as decisions
 
 log = logging.getLogger(__name__)
@@ -73,16 +73,7 @@ class Policies:
         )
         if dict(found.status) == wanted:
             return
-        meta = found.meta
-        written = self._client.apply(
-            {
-                "apiVersion": API_VERSION,
-                "kind": "TLSPolicy",
-                "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
-                "status": wanted,
-            },
-            subresource="status",
-        )
+        written = self._client.apply_status(found, wanted)
         accepted, before = wanted["conditions"][0], (found.status.get("conditions") or [{}])[0]
         if (before.get("status"), before.get("reason")) != (accepted["status"], accepted["reason"]):
             log.info("%s: Accepted=%s (%s)", key, accepted["status"], accepted["reason"])
