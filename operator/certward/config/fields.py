@@ -20,7 +20,7 @@ from certward.model.profiles import REVISIONS
 from certward.model.suites import VERSIONS
 
 #: The ingress controllers whose objects and settings the operator can write.
-DIALECTS: Final = ("traefik",)
+DIALECTS: Final = ("traefik", "envoy-gateway", "contour", "ingress-nginx", "haproxy-ingress", "generic")
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

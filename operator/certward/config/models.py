@@ -127,10 +127,19 @@ class Challenge(_Model):
 
 
 class Gateway(_Model):
-    """A Gateway (Gateway API) that routes attach to; empty where the dialect needs none."""
+    """A Gateway (Gateway API) that listeners attach to; without a name the only one of the class is used.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        http_port: port of the listeners for plain HTTP.
+        https_port: port of the listeners for HTTPS.
+    """
 
     namespace: fields.ObjectName = ""
     name: fields.ObjectName = ""
+    http_port: fields.Port = 80
+    https_port: fields.Port = 443
 
 
 class ClassProbe(_Model):

@@ -16,6 +16,13 @@ KINDS: dict[str, tuple[str, str]] = {
     "IngressRoute": ("/apis/traefik.io/v1alpha1", "ingressroutes"),
     "Middleware": ("/apis/traefik.io/v1alpha1", "middlewares"),
     "TLSOption": ("/apis/traefik.io/v1alpha1", "tlsoptions"),
+    "HTTPProxy": ("/apis/projectcontour.io/v1", "httpproxies"),
+    "GatewayClass": ("/apis/gateway.networking.k8s.io/v1", "gatewayclasses"),
+    "Gateway": ("/apis/gateway.networking.k8s.io/v1", "gateways"),
+    "HTTPRoute": ("/apis/gateway.networking.k8s.io/v1", "httproutes"),
+    "ListenerSet": ("/apis/gateway.networking.k8s.io/v1", "listenersets"),
+    "ClientTrafficPolicy": ("/apis/gateway.envoyproxy.io/v1alpha1", "clienttrafficpolicies"),
+    "SecurityPolicy": ("/apis/gateway.envoyproxy.io/v1alpha1", "securitypolicies"),
 }
 
 

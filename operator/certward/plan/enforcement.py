@@ -24,6 +24,14 @@ class Capabilities:
         orders_suites: it goes by the order of the suites that it is given.
         sets_tls13_suites: it can be told which TLS 1.3 suites to offer.
         foreign_route: what a route of somebody else for the same host does, for sentences.
+        sends_hsts: it can send Strict-Transport-Security for one host.
+        redirects: it can redirect plain HTTP of one host to HTTPS, and leave the challenge path out.
+        restricts_ranges: it can let in an App's trusted ranges only, and leave the challenge path open.
+        cluster_wide: what the administrator can set for all hosts at once where nothing can be set per host, as a
+            sentence; empty when there is no such thing.
+        version: of the controller that the facts are about.
+        source: where the facts come from.
+        tried: what of them was tried on the real engine, as a sentence.
     """
 
     engine: str
@@ -33,6 +41,13 @@ class Capabilities:
     orders_suites: bool
     sets_tls13_suites: bool
     foreign_route: str
+    sends_hsts: bool = True
+    redirects: bool = True
+    restricts_ranges: bool = True
+    cluster_wide: str = ""
+    version: str = ""
+    source: str = ""
+    tried: str = ""
 
 
 @dataclass(frozen=True, slots=True)

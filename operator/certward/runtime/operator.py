@@ -20,7 +20,7 @@ from certward.kube.ensure import Ensurer
 from certward.kube.foreign import ForeignRoutes
 from certward.model import pki
 from certward.model.resources import Domain, Key
-from certward.render.dialects.traefik import Traefik
+from certward.render.registry import DIALECTS
 from certward.runtime import metrics
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
@@ -78,9 +78,8 @@ class Operator:
         self._issuers = Issuers(config, client, namespace=options.namespace)
         ensurer, secrets, services = Ensurer(client), Secrets(client), Services(client)
         addresses = Addresses(config, client)
-        dialects = {"traefik": Traefik()}
         self._namespaces = Namespaces(
-            config, client, self.cache, ensurer, namespace=options.namespace, dialects=dialects
+            config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS
         )
         self._policies = Policies(config, client, self.cache, namespace=options.namespace)
         foreign = ForeignRoutes()
@@ -104,13 +103,13 @@ class Operator:
                 config,
                 client,
                 self.cache,
-                dialects=dialects,
+                dialects=DIALECTS,
                 ensurer=ensurer,
                 gatherer=gatherer,
                 secrets=secrets,
                 namespaces=self._namespaces,
                 issuance=Issuance(config, self._issuers, secrets, addresses),
-                prover=Prover(config, self.cache, addresses, dialects),
+                prover=Prover(config, self.cache, addresses, DIALECTS),
                 memories=memories,
             ),
             apps=Apps(

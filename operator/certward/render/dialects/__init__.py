@@ -1,5 +1,6 @@
-"""One module per ingress controller. This one holds what they have in common and finds them by name."""
+"""One module per ingress controller. This one holds what they have in common."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -17,6 +18,15 @@ class ObjectRef(NamedTuple):
     name: str
 
 
+class GatewayRef(NamedTuple):
+    """The Gateway (Gateway API) that a class's listeners attach to, and the ports of its two entries."""
+
+    namespace: str
+    name: str
+    http_port: int = 80
+    https_port: int = 443
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """What a dialect is asked to render: one hostname.
@@ -27,6 +37,7 @@ class Host:
         routes: what the ingress is to do.
         class_name: the ingress class in use.
         challenge_port: port of the challenge Service in the Domain's namespace.
+        gateway: for dialects of the Gateway API.
     """
 
     domain: Domain
@@ -34,6 +45,7 @@ class Host:
     routes: Routes
     class_name: str
     challenge_port: int
+    gateway: GatewayRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +64,35 @@ class Rendered:
 
 
 class Dialect(Protocol):
-    """How one ingress controller is told what to do."""
+    """How one ingress controller is told what to do.
+
+    Attributes:
+        name: what the configuration calls it.
+        capabilities: what it can enforce for one host.
+        kinds: the kinds of objects that it writes; they have to be served by the API server.
+        controllers: `spec.controller` of the IngressClasses, or `spec.controllerName` of the GatewayClasses, that this
+            dialect is for. One that ends in `*` stands for all that begin so.
+    """
 
     name: str
     capabilities: Capabilities
+    kinds: tuple[str, ...]
+    controllers: tuple[str, ...]
 
     def render(self, host: Host) -> Rendered:
         """The objects for one hostname."""
+        ...
+
+    def reports(self, domain: Domain) -> tuple[ObjectRef, ...]:
+        """Those objects of a Domain in whose status the controller says what it thinks of them."""
+        ...
+
+    def complaint(self, objects: Sequence[Manifest]) -> str:
+        """What the controller says is wrong with these, as one sentence; empty when it says nothing.
+
+        Args:
+            objects: those of `reports` that exist, as they are in the cluster.
+        """
         ...
 
     def all_of(self, domain: Domain) -> tuple[ObjectRef, ...]:

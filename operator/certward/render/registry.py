@@ -1,0 +1,21 @@
+"""All dialects, by their names and by the controllers that they are for."""
+
+from collections.abc import Mapping
+
+from certward.render.dialects import Dialect
+from certward.render.dialects.traefik import Traefik
+
+_ALL: tuple[Dialect, ...] = (Traefik(),)
+DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
+
+
+def for_controller(controller: str) -> Dialect | None:
+    """The dialect for the controller that an IngressClass or a GatewayClass names; None when there is none."""
+    for dialect in _ALL:
+        if any(_is(controller, known) for known in dialect.controllers):
+            return dialect
+    return None
+
+
+def _is(controller: str, known: str) -> bool:
+    return controller.startswith(known[:-1]) if known.endswith("*") else controller == known
