@@ -79,8 +79,8 @@ class Traefik:
         source="its documentation (TLS options) and sources (pkg/tls, pkg/server/aggregator.go), Go 1.26's crypto/tls",
         tried="All of it, on Traefik 3.7.15: every profile of every revision side by side on one port.",
     )
-    kinds = ("Ingress", "TLSOption", "Middleware")
-    controllers = ("traefik.io/ingress-controller",)
+    kinds: tuple[str, ...] = ("Ingress", "TLSOption", "Middleware")
+    controllers: tuple[str, ...] = ("traefik.io/ingress-controller",)
 
     def render(self, host: Host) -> Rendered:
         """The objects for one hostname."""
