@@ -126,8 +126,8 @@ def main(argv: list[str] | None = None) -> int:
 def _start(operator: Operator, ended: threading.Event) -> None:
     try:
         operator.start()
-    except OSError:
-        log.exception("cannot listen")
+    except Exception:  # whatever it is: a replica that cannot start ends, so that it is seen and tried again
+        log.exception("cannot start")
         ended.set()
 
 

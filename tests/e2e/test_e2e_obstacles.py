@@ -121,14 +121,14 @@ def test_an_issuer_that_is_not_configured(world: World) -> None:
     world.wait_issued(www)
 
 
-def test_an_ingress_class_that_is_not_configured(world: World) -> None:
+def test_an_ingress_class_that_does_not_exist(world: World) -> None:
     namespace = world.shop()
     world.app(namespace, automatic=True, ingressClassName="nobody")
     www = world.domain(namespace)
     status = world.until(lambda: told_of_class(world, www), "the Domain says so")
     assert condition(status, "Ready") == "False"
     app = world.until(lambda: app_of_unknown_class(world, namespace), "the App says so")
-    assert "Ingress class nobody is not configured" in condition(app["status"], "Ready", field="message")
+    assert "There is no ingress class nobody" in condition(app["status"], "Ready", field="message")
     assert world.names("ingress", namespace) == set()
     world.app(namespace, automatic=True)
     world.wait_issued(www)
@@ -136,7 +136,7 @@ def test_an_ingress_class_that_is_not_configured(world: World) -> None:
 
 def told_of_class(world: World, domain: Domain) -> dict[str, object]:
     status = world.status(domain)
-    return status if "Ingress class nobody is not configured" in status.get("message", "") else {}
+    return status if "There is no ingress class nobody" in status.get("message", "") else {}
 
 
 def app_of_unknown_class(world: World, namespace: str) -> dict[str, dict[str, object]]:

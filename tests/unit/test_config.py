@@ -170,10 +170,6 @@ def test_durations(text, interval):
             "ingress.defaultClass: 'nginx' is not one of ingress.classes (traefik)",
         ),
         (
-            "ingress: {defaultClass: nginx}",
-            "ingress.defaultClass: 'nginx' is not one of ingress.classes (traefik)",
-        ),
-        (
             "ingress: {classes: {a: {dialect: traefik}, b: {dialect: traefik}}}",
             "ingress.defaultClass: is required",
         ),
@@ -181,7 +177,6 @@ def test_durations(text, interval):
             "ingress: {classes: {traefik: {dialect: trafik}}}",
             "ingress.classes.traefik.dialect: must be one of traefik",
         ),
-        ("ingress: {classes: {traefik: {}}}", "ingress.classes.traefik.dialect: is required"),
         (
             "ingress: {classes: {A_b: {dialect: traefik}}}",
             "ingress.classes.A_b: must be the name of a Kubernetes object: DNS labels joined by dots",
@@ -307,6 +302,12 @@ def test_durations(text, interval):
 )
 def test_mistakes(text, message):
     assert message in refused(text)
+
+
+def test_a_class_need_not_be_described():
+    ingress = parse("ingress: {defaultClass: nginx}", HERE).ingress
+    assert (ingress.default_class, ingress.classes) == ("nginx", {})
+    assert parse("ingress: {classes: {nginx: {}}}", HERE).ingress.classes["nginx"].dialect == ""
 
 
 def test_all_mistakes_are_told_at_once():

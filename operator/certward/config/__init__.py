@@ -76,7 +76,7 @@ def _across(raw: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
     raw = _mapping(raw)
     yield from _twice(raw, "issuers", "name")
     ingress = _mapping(raw.get("ingress"))
-    classes, default = _mapping(ingress.get("classes", {"traefik": {}})), ingress.get("defaultClass")
+    classes, default = _mapping(ingress.get("classes")), ingress.get("defaultClass")
     if isinstance(default, str) and classes and default not in classes:
         known = ", ".join(str(name) for name in classes)
         yield "ingress.defaultClass", f"'{default}' is not one of ingress.classes ({known})"

@@ -154,30 +154,33 @@ class IngressClass(_Model):
     """An ingress class that Apps may use.
 
     Attributes:
-        dialect: one of `DIALECTS`.
+        dialect: one of `DIALECTS`; "" for the one that fits the controller of the IngressClass or GatewayClass.
         gateway: for dialects of the Gateway API.
         dns_target: a hostname or IP addresses, for hostnames of this class instead of `dns.target`.
         probe: where to look at what it serves.
     """
 
-    dialect: fields.Dialect
+    dialect: fields.Dialect = ""
     gateway: Gateway = Gateway()
     dns_target: fields.Targets = ()
     probe: ClassProbe = ClassProbe()
 
 
 class Ingress(_Model):
-    """The ingress classes; a single one is the default without being named so."""
+    """The ingress classes of which something is to be said; a single one is the default without being named so."""
 
     default_class: fields.Text
-    classes: dict[fields.ObjectName, IngressClass] = Field(min_length=1)
+    classes: dict[fields.ObjectName, IngressClass] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _defaults(cls, raw: Any) -> Any:  # noqa: ANN401
         if not isinstance(raw, dict):
             return raw
-        raw = {"classes": {"traefik": {"dialect": "traefik"}}} | raw
+        if "classes" not in raw:
+            default = raw.get("defaultClass", "traefik")
+            classes = {"traefik": {"dialect": "traefik"}} if default == "traefik" else {}
+            return {"defaultClass": default, "classes": classes} | raw
         classes = raw["classes"]
         single = isinstance(classes, dict) and len(classes) == 1
         return ({"defaultClass": next(iter(classes))} if single else {}) | raw

@@ -99,13 +99,16 @@ class Client:
         """One object, or None when there is none."""
         return self._call("GET", kind, path_of(kind, namespace, name))
 
-    def list(self, kind: str, namespace: str = "", *, labels: str = "") -> Iterator[Object]:
+    def list(
+        self, kind: str, namespace: str = "", *, labels: str = "", may_be_absent: bool = False
+    ) -> Iterator[Object]:
         """All objects of a kind, page by page; kind and apiVersion are filled in.
 
         Args:
             kind: as in kinds.py.
             namespace: empty for all.
             labels: a label selector.
+            may_be_absent: a kind that the API server does not serve has no objects.
         """
         token = ""
         while True:
@@ -115,6 +118,8 @@ class Client:
             if token:
                 query["continue"] = token
             page = self._call("GET", kind, path_of(kind, namespace), query=query)
+            if page is None and may_be_absent:
+                return
             if page is None:
                 raise Transient("APIServerUnavailable", f"the API server knows no {kind}: are the CRDs installed?")
             yield from page.get("items") or ()

@@ -51,7 +51,7 @@ class Ensurer:
         """
         wrote = False
         for manifest in manifests:
-            ref = _ref(manifest)
+            ref = ref_of(manifest)
             if self._is_fresh(ref, manifest):
                 continue
             live = self._client.get(*ref)
@@ -118,6 +118,7 @@ def _exceeds(fields: Mapping[str, Any], wanted: object) -> bool:
     )
 
 
-def _ref(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+def ref_of(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Kind, namespace and name of a manifest."""
     meta = manifest["metadata"]
     return (manifest["kind"], meta.get("namespace", ""), meta["name"])

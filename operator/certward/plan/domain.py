@@ -71,10 +71,12 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         secret_name=observed.domain.secret_name if facts else "",
         redirect=app.https_redirect
         and facts is not None
-        and (proven or bool(observed.domain.status.get("certificate"))),
+        and (proven or (bool(observed.domain.status.get("certificate")) and not observed.is_moving)),
         profile=observed.profile if fits else None,
         hsts=observed.hsts if proven else None,
     )
+    # A host that has no HTTPS to lose moves at once.
+    has_arrived = proven or facts is None
     attempts = _attempts(observed, now)
     step, again, order_open, why = _next_step(observed, facts, wanted, attempts, key_type, now)
     verdict = _verdict(observed, app, facts, obstacle, wanted, attempts)
@@ -84,6 +86,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         step=step,
         issuer=issuer,
         key_type=key_type,
+        leaves_class=has_arrived and observed.is_moving,
         # The key of a stored certificate says that a refresh was done, so it stays until the status says so.
         drop_next_key=bool(observed.next_key_type)
         and not order_open
@@ -93,6 +96,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
             verdict,
             now=now,
             is_served=proven,
+            has_arrived=has_arrived,
             has_order=order_open,
             handled_refresh=_is_stored(observed),
             failures=attempts.failures if wanted else 0,
@@ -133,7 +137,7 @@ def is_proven(observed: Observed, facts: CertificateFacts) -> bool:
     """Whether a handshake has shown the certificate at hand: in this process, or as the status remembers."""
     if observed.proof is not None:
         return not observed.proof.problem and observed.proof.fingerprint == facts.fingerprint_sha256
-    return status.remembers_served(observed.domain, facts.fingerprint_sha256)
+    return not observed.is_moving and status.remembers_served(observed.domain, facts.fingerprint_sha256)
 
 
 def _attempts(observed: Observed, now: datetime) -> _Attempts:

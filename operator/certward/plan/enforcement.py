@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from certward.errors import Blocked
 from certward.model import profiles
 from certward.model.profiles import Profile
+from certward.model.resources import App
 
 #: Revisions from this one on leave the choice among their suites to the client (Mozilla 6.0: no server order).
 _UNORDERED_SINCE = "2026-11"
@@ -49,6 +51,20 @@ class Capabilities:
     source: str = ""
     tried: str = ""
 
+    def check(self, app: App) -> None:
+        """Refuse what must not be routed because it would be open to more than the App says.
+
+        Raises:
+            Blocked: in words for the App's owner.
+        """
+        if app.trusted_ranges and not self.restricts_ranges:
+            raise Blocked(
+                "TrustedRangesNotSupported",
+                f"{self.engine} cannot keep everybody but the trusted ranges out, so App {app.meta.name} is not "
+                f"routed; "
+                "choose another ingress class or remove spec.network.trustedRanges.",
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -80,7 +96,9 @@ class Verdict:
     is_lasting: bool = True
 
 
-def judge(accepted: Accepted, profile: Profile, key_type: str, engine: Capabilities) -> Verdict:
+def judge(
+    accepted: Accepted, profile: Profile, key_type: str, engine: Capabilities, *, wants_hsts: bool = False
+) -> Verdict:
     """Hold what a host accepts against the profile that it is to be served with.
 
     Args:
@@ -88,6 +106,7 @@ def judge(accepted: Accepted, profile: Profile, key_type: str, engine: Capabilit
         profile: in force, cut to the floor.
         key_type: of the certificate served; it decides which suites can be negotiated.
         engine: what the ingress can do.
+        wants_hsts: the policy asks for Strict-Transport-Security.
     """
     name = f"profile {profile.name} of revision {profile.revision}"
     promised = profiles.versions(profile)
@@ -103,6 +122,8 @@ def judge(accepted: Accepted, profile: Profile, key_type: str, engine: Capabilit
         return _broken(engine, alien, engine.groups, f"accepts group {', '.join(alien)}, which {name} does not have")
     missing = _missing(accepted, profile, expected, older)
     narrower = _narrower(accepted, profile, expected, missing, engine)
+    if wants_hsts and not engine.sends_hsts:
+        narrower.append(f"{engine.engine} cannot be told to send Strict-Transport-Security for one host")
     is_lasting = missing.isdisjoint(engine.suites | engine.groups)
     if narrower:
         words = f"Nothing outside {name}; {'; '.join(narrower)}."
@@ -114,7 +135,8 @@ def _broken(engine: Capabilities, what: list[str], known: frozenset[str], senten
     """NotEnforceable where the engine cannot be told of it for one host, NotServed where it could."""
     is_able = all(item in known for item in what)
     reason = "NotServed" if is_able else "NotEnforceable"
-    return Verdict(is_kept=False, reason=reason, message=f"{engine.engine} {sentence}.", is_lasting=not is_able)
+    advice = f" {engine.cluster_wide}" if engine.cluster_wide and not is_able else ""
+    return Verdict(is_kept=False, reason=reason, message=f"{engine.engine} {sentence}.{advice}", is_lasting=not is_able)
 
 
 def _beyond(

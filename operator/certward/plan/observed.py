@@ -75,6 +75,7 @@ class Observed:
         wait: how long the CA asked to wait before the open order is looked at again.
         probe_interval: how often a converged host is checked by handshake.
         dns_target: what the hostname should point at; empty when the configuration does not say.
+        ingress_class: the class that the App asks for, or the default one.
     """
 
     domain: Domain
@@ -103,6 +104,13 @@ class Observed:
     wait: timedelta = timedelta()
     probe_interval: timedelta = timedelta(minutes=10)
     dns_target: str = ""
+    ingress_class: str = ""
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the host is still routed by another class, which goes on until this one is shown to serve it."""
+        known = self.domain.status.get("ingressClassName") or ""
+        return bool(known) and known != self.ingress_class
 
 
 def max_age(hsts: HSTS | None) -> int:
@@ -155,6 +163,7 @@ class Plan:
         issuer: for PLACE and ADVANCE, the issuer to use.
         key_type: for PLACE, the key to make.
         drop_next_key: the stored key of an order is no longer needed.
+        leaves_class: what was made for another ingress class before is no longer needed.
         status: the whole status as it should be.
         again_after: when to look again if nothing happens before.
         why: one line for the log.
@@ -167,4 +176,5 @@ class Plan:
     issuer: str = ""
     key_type: str = ""
     drop_next_key: bool = False
+    leaves_class: bool = False
     why: str = ""

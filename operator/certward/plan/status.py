@@ -27,6 +27,7 @@ def build(
     now: datetime,
     is_served: bool,
     is_routed: bool = True,
+    has_arrived: bool = True,
     has_order: bool = False,
     handled_refresh: bool = False,
     failures: int = 0,
@@ -40,6 +41,7 @@ def build(
         now: aware UTC datetime; shows only where something changes.
         is_routed: the host has routes; without, nothing is served for it.
         is_served: a handshake showed the certificate at hand.
+        has_arrived: the host is routed by the class that its App asks for, and no other is needed any more.
         has_order: an order is open.
         handled_refresh: the refresh annotation counts as handled from now on.
         failures: consecutive failures for the same reason.
@@ -71,6 +73,8 @@ def build(
             "target": observed.dns_target,
             "recordType": record_type(observed.dns_target),
         }
+    if is_routed and (routed_by := observed.ingress_class if has_arrived else before.get("ingressClassName")):
+        built["ingressClassName"] = routed_by
     if is_routed and (certificate := _certificate(observed, is_served=is_served)):
         built["certificate"] = certificate
     if has_order:

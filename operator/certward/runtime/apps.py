@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from certward.config import Config
+from certward.errors import Blocked
 from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.model.conditions import is_true
@@ -15,7 +16,7 @@ from certward.model.resources import App, Domain, Key, key_of
 from certward.names import ANNOTATION_DEFAULT_REVISION, API_VERSION
 from certward.plan import app as decisions
 from certward.plan.observed import label
-from certward.runtime.gather import class_of
+from certward.runtime.classes import Classes
 from certward.runtime.memory import Memories
 from certward.runtime.policies import Policies
 from certward.runtime.services import Services
@@ -32,6 +33,7 @@ class Apps:
         client: Client,
         cache: Cache,
         *,
+        classes: Classes,
         services: Services,
         policies: Policies,
         memories: Memories,
@@ -39,6 +41,7 @@ class Apps:
         self._config = config
         self._client = client
         self._cache = cache
+        self._classes = classes
         self._services = services
         self._policies = policies
         self._memories = memories
@@ -63,7 +66,7 @@ class Apps:
     def _resolve(self, app: App, effective: Effective, domains: Sequence[Domain]) -> decisions.Resolved:
         issuer = app.issuer or next((issuer.name for issuer in self._config.issuers), "")
         configured = self._config.issuer(issuer)
-        ingress_class = class_of(self._config, app)
+        ingress_class = self._classes.name_for(app)
         return decisions.Resolved(
             effective=effective,
             grades=self._grades(domains),
@@ -71,7 +74,7 @@ class Apps:
             acme_profile=app.acme_profile or (configured.profile if configured else ""),
             ingress_class=ingress_class,
             is_shown=self._is_shown(app, effective, domains),
-            problem=self._problem(app, ingress_class),
+            problem=self._problem(app),
         )
 
     def _is_shown(self, app: App, effective: Effective, domains: Sequence[Domain]) -> bool:
@@ -104,10 +107,11 @@ class Apps:
             found.append(Grade(memory.proof.grade, memory.proof.grade_capped_by))
         return found
 
-    def _problem(self, app: App, ingress_class: str) -> tuple[str, str] | None:
-        if ingress_class not in self._config.ingress.classes:
-            known = ", ".join(self._config.ingress.classes)
-            return "IngressClassUnknown", f"Ingress class {ingress_class} is not configured; use one of: {known}."
+    def _problem(self, app: App) -> tuple[str, str] | None:
+        try:
+            self._classes.of(app).dialect.capabilities.check(app)
+        except Blocked as obstacle:
+            return obstacle.reason, obstacle.message
         if missing := self._services.missing(app):
             sentence = (
                 f"There is no Service {missing} in namespace {app.meta.namespace}; create it, or correct the Service "

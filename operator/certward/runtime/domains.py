@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,12 +11,14 @@ from certward.config import Config
 from certward.errors import Blocked, ChallengeFailed, OperatorError, Transient
 from certward.kube.cache import Cache
 from certward.kube.client import Client
-from certward.kube.ensure import Ensurer
-from certward.model.resources import Domain, Key, key_of, parse_time
+from certward.kube.ensure import Ensurer, ref_of
+from certward.model.resources import App, Domain, Key, key_of, parse_time
 from certward.plan import domain as decisions
 from certward.plan.observed import Observed, Plan, Proof, Step
-from certward.render.dialects import Dialect, Host
-from certward.runtime.gather import Gatherer, class_of, inputs_of
+from certward.render.dialects import Host, ObjectRef
+from certward.render.registry import DIALECTS
+from certward.runtime.classes import Class, Classes
+from certward.runtime.gather import Gatherer, inputs_of
 from certward.runtime.issuance import Issuance
 from certward.runtime.memory import Memories, Memory
 from certward.runtime.namespaces import Namespaces
@@ -44,7 +46,7 @@ class Domains:
         client: Client,
         cache: Cache,
         *,
-        dialects: Mapping[str, Dialect],
+        classes: Classes,
         ensurer: Ensurer,
         gatherer: Gatherer,
         secrets: Secrets,
@@ -56,7 +58,7 @@ class Domains:
         self._config = config
         self._client = client
         self._cache = cache
-        self._dialects = dialects
+        self._classes = classes
         self._ensurer = ensurer
         self._gatherer = gatherer
         self._secrets = secrets
@@ -115,22 +117,22 @@ class Domains:
     def _keep_routes(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
         """Make the ingress have what the plan says. False when somebody else's object is in the way."""
         domain, app = observed.domain, observed.app
-        class_name = class_of(self._config, app)
         try:
             if plan.routes is None or app is None:
-                for known in self._dialects.values():
-                    self._ensurer.absent(known.all_of(domain))
+                self._ensurer.absent(_everything_for(domain))
                 return True
-            dialect = self._dialect_of(class_name)
+            class_ = self._classes.of(app)
+            self._check(class_, app, domain)
             if plan.routes.challenge:
                 self._namespaces.provide(domain.meta.namespace)
-            rendered = dialect.render(
+            rendered = class_.dialect.render(
                 Host(
                     domain=domain,
                     app=app,
                     routes=plan.routes,
-                    class_name=class_name,
+                    class_name=class_.name,
                     challenge_port=self._config.challenge.http01.port,
+                    gateway=class_.gateway,
                 )
             )
             is_answered = self._issuance.is_answered(observed, plan, memory)
@@ -142,6 +144,10 @@ class Domains:
                 # Remembered from before a restart, and the ingress has just been told something else.
                 memory.proof = replace(memory.proof, at=_LONG_AGO)
             self._ensurer.absent(rendered.unwanted)
+            if plan.leaves_class:
+                log.info("%s (%s): class %s serves it now", key_of(domain), domain.hostname, class_.name)
+                kept = {ref_of(manifest) for manifest in (*rendered.shared, *rendered.own)}
+                self._ensurer.absent(ref for ref in _everything_for(domain) if ref not in kept)
         except Blocked as obstacle:
             log.warning("%s: %s", key_of(domain), obstacle.message)
             inputs = inputs_of(domain, app, observed.secret)
@@ -152,12 +158,13 @@ class Domains:
             return False
         return True
 
-    def _dialect_of(self, class_name: str) -> Dialect:
-        ingress = self._config.ingress.classes.get(class_name)
-        if ingress is None:
-            known = ", ".join(self._config.ingress.classes)
-            raise Blocked("IngressClassUnknown", f"Ingress class {class_name} is not configured; use one of: {known}.")
-        return self._dialects[ingress.dialect]
+    def _check(self, class_: Class, app: App, domain: Domain) -> None:
+        """Do not route at all what the controller would let everybody reach."""
+        try:
+            class_.dialect.capabilities.check(app)
+        except Blocked:
+            self._ensurer.absent(class_.dialect.all_of(domain))
+            raise
 
     @staticmethod
     def _must_persist(domain: Domain, plan: Plan) -> bool:
@@ -198,6 +205,12 @@ class Domains:
             memory.failed_inputs = inputs_of(observed.domain, observed.app, observed.secret)
             log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
             return None
+
+
+def _everything_for(domain: Domain) -> Iterator[ObjectRef]:
+    """Whatever may have been made for a Domain, for ingress controllers of any kind."""
+    for dialect in DIALECTS.values():
+        yield from dialect.all_of(domain)
 
 
 def _of_scan(proof: Proof) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from certward.plan import schedule
 from certward.plan.checks import SecretState
 from certward.plan.observed import Observed, Proof
 from certward.plan.status import remembers_served
+from certward.runtime.classes import Classes
 from certward.runtime.memory import Memories, Memory
 from certward.runtime.policies import Policies
 from certward.runtime.secrets import Secrets
@@ -27,11 +28,6 @@ _NOTHING = Effective(profiles.profile(profiles.REVISIONS[-1], "default"))
 _PREFLIGHT_BELIEVED = 15.0
 
 
-def class_of(config: Config, app: App | None) -> str:
-    """The ingress class of an App: its own or the default one."""
-    return (app.ingress_class if app else None) or config.ingress.default_class
-
-
 class Gatherer:
     """Reads the cache, the Secrets and what this process remembers. Writes nothing."""
 
@@ -40,6 +36,7 @@ class Gatherer:
         config: Config,
         cache: Cache,
         *,
+        classes: Classes,
         secrets: Secrets,
         services: Services,
         policies: Policies,
@@ -49,6 +46,7 @@ class Gatherer:
     ) -> None:
         self._config = config
         self._cache = cache
+        self._classes = classes
         self._secrets = secrets
         self._services = services
         self._policies = policies
@@ -69,8 +67,10 @@ class Gatherer:
         has_key = bool(url) and app is not None
         next_type, next_spki = self._secrets.next_key_facts(domain) if has_key else ("", "")
         secret = self._secrets.state(domain, now, self._roots_pem) if app else SecretState()
+        ingress_class = self._classes.name_for(app)
+        memory.turn_to(ingress_class)
         if memory.proof is None:
-            memory.proof = self._remembered_proof(domain)
+            memory.proof = self._remembered_proof(domain, ingress_class)
         effective = self._policies.effective(app) if app else _NOTHING
         return Observed(
             domain=domain,
@@ -100,7 +100,8 @@ class Gatherer:
             else _is_edited(domain, memory, inputs_of(domain, app, secret)),
             wait=timedelta(seconds=max(memory.wait_until - time.monotonic(), 0.0)),
             probe_interval=self._config.probe.interval,
-            dns_target=self._dns_target(app),
+            dns_target=self._dns_target(ingress_class),
+            ingress_class=ingress_class,
         )
 
     def _refusal(self, domain: Domain) -> tuple[str, str] | None:
@@ -134,14 +135,15 @@ class Gatherer:
             return (app.issuer,) if self._config.issuer(app.issuer) else ()
         return tuple(issuer.name for issuer in self._config.issuers)
 
-    def _dns_target(self, app: App | None) -> str:
-        ingress = self._config.ingress.classes.get(class_of(self._config, app)) if app else None
-        targets = (ingress.dns_target if ingress else ()) or self._config.dns.target
+    def _dns_target(self, ingress_class: str) -> str:
+        targets = self._classes.settings(ingress_class).dns_target or self._config.dns.target
         return str(targets[0]) if targets else ""
 
-    def _remembered_proof(self, domain: Domain) -> Proof | None:
+    def _remembered_proof(self, domain: Domain, ingress_class: str) -> Proof | None:
         """What the status remembers of a handshake, due again within an interval, spread by the object's uid."""
         served = domain.status.get("served") or {}
+        if domain.status.get("ingressClassName", ingress_class) != ingress_class:
+            return None
         if not remembers_served(domain, served.get("fingerprintSHA256", "")):
             return None
         interval = self._config.probe.interval

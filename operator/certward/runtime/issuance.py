@@ -18,6 +18,7 @@ from certward.probe.link import ProbeFailed
 from certward.runtime.addresses import Addresses
 from certward.runtime.issuers import Issuers
 from certward.runtime.memory import Memory
+from certward.runtime.reports import Reports
 from certward.runtime.secrets import Secrets
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,14 @@ _SHORT_WAIT = 0.3
 class Issuance:
     """Does the CA steps of a plan. For many threads."""
 
-    def __init__(self, config: Config, issuers: Issuers, secrets: Secrets, addresses: Addresses) -> None:
+    def __init__(
+        self, config: Config, issuers: Issuers, secrets: Secrets, addresses: Addresses, reports: Reports
+    ) -> None:
         self._config = config
         self._issuers = issuers
         self._secrets = secrets
         self._addresses = addresses
+        self._reports = reports
 
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         """Do one step.
@@ -102,7 +106,7 @@ class Issuance:
             waited = memory.preflight_seen - memory.preflight_since
             if waited > _PREFLIGHT_PATIENCE:
                 # The CA has not been asked, so its delays after failed validations need not be kept.
-                raise Transient("ChallengeUnreachable", problem)
+                raise Transient("ChallengeUnreachable", problem + self._reports.on(observed))
             if waited > _PREFLIGHT_BURST:
                 return max(_PREFLIGHT_PAUSE, timedelta(seconds=waited / 4))
             time.sleep(0.03)

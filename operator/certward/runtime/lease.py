@@ -57,7 +57,8 @@ class Leadership:
     def stop(self) -> None:
         """Stop, and give the Lease up so that the other replica need not wait for it to run out."""
         self._stop.set()
-        self._thread.join(timeout=10)
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
         if not self._leading.is_set():
             return
         self._leading.clear()

@@ -30,6 +30,7 @@ class Memory:
         session: a TLS session of the profile before, kept until it has been shown not to resume.
         settle_until: monotonic time before which an answer on the challenge path may still be another route's.
         proof: what the last handshake showed.
+        ingress_class: the class that proof, preflight and session are about.
         place: monotonic time at which the next routine handshake has its turn; None when none is booked.
         failure: what the last step ended with, until the status says so.
         failed_inputs: what the last failure was based on; a change of it is an edit, which retries at once.
@@ -48,11 +49,21 @@ class Memory:
     session: Session | None = None
     settle_until: float = 0.0
     proof: Proof | None = None
+    ingress_class: str = ""
     place: float | None = None
     failure: OperatorError | None = None
     failed_inputs: tuple[object, ...] | None = None
     is_after_edit: bool = False
     wait_until: float = 0.0
+
+    def turn_to(self, ingress_class: str) -> None:
+        """Forget what was seen at the entries of another ingress class."""
+        if self.ingress_class not in ("", ingress_class):
+            self.proof = None
+            self.session = None
+            self.is_preflighted = False
+            self.preflight_since = None
+        self.ingress_class = ingress_class
 
     def drop_order(self) -> None:
         """Forget the order; a next attempt starts from the beginning."""

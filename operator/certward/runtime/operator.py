@@ -24,6 +24,7 @@ from certward.render.registry import DIALECTS
 from certward.runtime import metrics
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
+from certward.runtime.classes import Classes
 from certward.runtime.domains import Domains
 from certward.runtime.gather import Gatherer
 from certward.runtime.issuance import Issuance
@@ -35,6 +36,7 @@ from certward.runtime.policies import Policies
 from certward.runtime.proving import Prover
 from certward.runtime.queue import WorkQueue
 from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
+from certward.runtime.reports import Reports
 from certward.runtime.secrets import Secrets
 from certward.runtime.server import HealthServer
 from certward.runtime.services import Services
@@ -77,7 +79,8 @@ class Operator:
         self._queue = WorkQueue()
         self._issuers = Issuers(config, client, namespace=options.namespace)
         ensurer, secrets, services = Ensurer(client), Secrets(client), Services(client)
-        addresses = Addresses(config, client)
+        classes = Classes(config, client)
+        addresses, reports = Addresses(classes, client), Reports(classes, client)
         self._namespaces = Namespaces(
             config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS
         )
@@ -87,6 +90,7 @@ class Operator:
         gatherer = Gatherer(
             config,
             self.cache,
+            classes=classes,
             secrets=secrets,
             services=services,
             policies=self._policies,
@@ -103,19 +107,20 @@ class Operator:
                 config,
                 client,
                 self.cache,
-                dialects=DIALECTS,
+                classes=classes,
                 ensurer=ensurer,
                 gatherer=gatherer,
                 secrets=secrets,
                 namespaces=self._namespaces,
-                issuance=Issuance(config, self._issuers, secrets, addresses),
-                prover=Prover(config, self.cache, addresses, DIALECTS),
+                issuance=Issuance(config, self._issuers, secrets, addresses, reports),
+                prover=Prover(config, self.cache, classes=classes, addresses=addresses, reports=reports),
                 memories=memories,
             ),
             apps=Apps(
                 config,
                 client,
                 self.cache,
+                classes=classes,
                 services=services,
                 policies=self._policies,
                 memories=memories,

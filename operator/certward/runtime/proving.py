@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,11 +18,11 @@ from certward.probe import tickets
 from certward.probe.handshake import Served, handshake, probe_name
 from certward.probe.link import ProbeFailed
 from certward.probe.misdirection import misdirected
-from certward.probe.scan import ScanResult, scan
-from certward.render.dialects import Dialect
+from certward.probe.scan import scan
 from certward.runtime.addresses import Address, Addresses
-from certward.runtime.gather import class_of
+from certward.runtime.classes import Classes
 from certward.runtime.memory import Memory
+from certward.runtime.reports import Reports
 
 #: How long one go insists before the worker does something else.
 _BURST = 0.6
@@ -53,11 +52,13 @@ class Pacer:
 class Prover:
     """Makes the handshakes: one each time, a full scan after a change. For many threads."""
 
-    def __init__(self, config: Config, cache: Cache, addresses: Addresses, dialects: Mapping[str, Dialect]) -> None:
-        self._config = config
+    def __init__(
+        self, config: Config, cache: Cache, *, classes: Classes, addresses: Addresses, reports: Reports
+    ) -> None:
         self._cache = cache
+        self._classes = classes
         self._addresses = addresses
-        self._dialects = dialects
+        self._reports = reports
         self._pacer = Pacer(config.probe.per_second)
 
     def prove(self, observed: Observed, memory: Memory) -> timedelta | None:
@@ -85,6 +86,8 @@ class Prover:
             if is_good or time.monotonic() - started > _BURST:
                 break
             time.sleep(_PAUSE)
+        if proof.problem and proof.since and proof.at - proof.since >= _QUIET:
+            proof = replace(proof, problem=proof.problem + self._reports.on(observed))
         memory.proof = proof
         if memory.disturbed_at is not None and time.monotonic() - memory.disturbed_at > _DISTURBANCE:
             memory.disturbed_at = None
@@ -139,20 +142,25 @@ class Prover:
         found = scan(address, name, proxy_protocol=self._addresses.is_proxied(observed.app))
         if not found.complete:
             return replace(proof, since=None)  # what the handshake has shown stands; the rest is looked at next time
-        engine = self._capabilities(observed)
+        engine = self._classes.of(observed.app).dialect.capabilities
         accepted = Accepted(found.versions, found.suites, frozenset(found.groups_tls12) | frozenset(found.groups_tls13))
-        verdict = enforcement.judge(accepted, observed.profile, facts.key_type, engine)
+        verdict = enforcement.judge(
+            accepted, observed.profile, facts.key_type, engine, wants_hsts=observed.hsts is not None
+        )
         if verdict.is_kept:
             verdict = (
                 self._resumption(observed, address, engine, memory)
                 or self._misdirection(observed, address, engine)
                 or verdict
             )
-        graded = _grade(found, facts, observed)
+        seconds = max_age(observed.hsts) if engine.sends_hsts else 0
+        graded = grade.grade(found.versions, found.suites, key_type=facts.key_type, hsts_max_age=seconds)
         return replace(
             proof,
             versions=found.versions,
-            policy_problem=verdict.message + _culprits(verdict, observed, engine),
+            policy_problem=verdict.message
+            + _culprits(verdict, observed, engine)
+            + self._reports.on(observed, is_wanted=not verdict.is_kept),
             policy_reason=verdict.reason,
             profile=label(observed.profile),
             grade=graded.letter,
@@ -205,10 +213,6 @@ class Prover:
                 return probe_name(domain.hostname)
         return None
 
-    def _capabilities(self, observed: Observed) -> Capabilities:
-        ingress = self._config.ingress.classes[class_of(self._config, observed.app)]
-        return self._dialects[ingress.dialect].capabilities
-
 
 def _needs_scan(before: Proof, observed: Observed, fingerprint: str) -> bool:
     """A full scan after a change; and as long as somebody else's route may interfere or something is amiss."""
@@ -228,11 +232,6 @@ def _culprits(verdict: Verdict, observed: Observed, engine: Capabilities) -> str
     if verdict.is_kept or not observed.foreign:
         return ""
     return f" {', '.join(observed.foreign)} routes the same host, which {engine.foreign_route}; remove the host there."
-
-
-def _grade(found: ScanResult, facts: CertificateFacts, observed: Observed) -> grade.Grade:
-    seconds = max_age(observed.hsts)
-    return grade.grade(found.versions, found.suites, key_type=facts.key_type, hsts_max_age=seconds)
 
 
 def _judge(served: Served, facts: CertificateFacts, hostname: str, now: datetime) -> tuple[str, str]:
