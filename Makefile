@@ -13,7 +13,7 @@ CLUSTER ?= local
 KIND_NAME := certward
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
 
-.PHONY: help setup check test e2e demo bench cluster-up cluster-down clean kind-cluster
+.PHONY: help setup check test e2e demo docs bench cluster-up cluster-down clean kind-cluster
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  make %-13s %s\n' "$$t" "$$d"; done
@@ -56,10 +56,13 @@ kind-cluster:
 demo: .venv/.synced ## set everything up, issue certificates and show them served and probed
 	@$(BIN)/python tests/cluster/demo.py
 
+docs: .venv/.synced ## write the pages of docs/ that are made from the operator's own tables
+	@$(BIN)/python docs/generate/ingress_controllers.py
+
 bench: .venv/.synced ## measure latencies and costs on the local cluster
 	@$(BIN)/python tests/scale/latency.py
 
-cluster-up: .venv/.synced ## the local cluster; OPERATORS=0..5 INGRESS=traefik CLUSTER_OPERATOR_CONFIG_PATCH=FILE
+cluster-up: .venv/.synced ## the local cluster; OPERATORS=0..5 INGRESS=traefik,contour,... CLUSTER_OPERATOR_CONFIG_PATCH=FILE
 	@$(CLUSTER_CLI) up
 
 cluster-down: .venv/.synced ## stop the local cluster and forget its data
