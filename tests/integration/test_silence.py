@@ -58,7 +58,11 @@ def test_a_converged_cluster_gets_no_write(cluster: Cluster, converged: list[str
     observer.throughout(SECONDS, lambda: None, every=1)
 
     looked = observer.metric(cluster, "certward_reconciles_total", PASSES) - passes
-    reads = Counter(f"{entry['verb']} {entry['objectRef']['resource']}" for entry in audit.requests())
+    # What is not about objects, such as discovery, has no reference to one.
+    reads = Counter(
+        f"{entry['verb']} {(entry.get('objectRef') or {}).get('resource', entry['requestURI'])}"
+        for entry in audit.requests()
+    )
     print(
         f"\n{DOMAINS} Domains, {SECONDS} s, a look each {INTERVAL} s: {looked:.0f} passes over Domains, "
         f"{len(audit.writes())} writes; requests: {dict(reads.most_common())}"

@@ -133,7 +133,7 @@ def test_a_replica_that_stops_gives_the_lease_up(clock):
     server = Server()
     first, second = replica(server, "a"), replica(server, "b")
     first._try()
-    first._thread = SimpleNamespace(join=lambda timeout: timeout)
+    first._thread = SimpleNamespace(is_alive=lambda: False)
     first.stop()
     assert server.lease["spec"]["holderIdentity"] == ""
     second._try()

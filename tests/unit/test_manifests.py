@@ -9,6 +9,8 @@ import yaml
 
 from certward import names
 from certward.config import parse
+from certward.kube.kinds import KINDS
+from certward.kube.routes import ROUTE_KINDS
 from certward.model import hostnames
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,10 +177,19 @@ def test_operator_may_do_exactly_this():
         ("certward.dev", "domains/status"): {"patch"},
         ("certward.dev", "tlspolicies/status"): {"patch"},
         ("networking.k8s.io", "ingresses"): write | {"watch"},
-        ("networking.k8s.io", "ingressclasses"): read,
-        ("traefik.io", "ingressroutes"): write,
+        ("networking.k8s.io", "ingressclasses"): {"get", "list"},
+        ("", "configmaps"): {"get"},  # by resourceNames: ingress-nginx's
+        ("traefik.io", "ingressroutes"): write | {"watch"},
+        ("traefik.io", "ingressroutetcps"): {"list", "watch"},
         ("traefik.io", "middlewares"): write,
         ("traefik.io", "tlsoptions"): write,
+        ("projectcontour.io", "httpproxies"): write | {"watch"},
+        ("gateway.networking.k8s.io", "httproutes"): write | {"watch"},
+        ("gateway.networking.k8s.io", "listenersets"): write | {"watch"},
+        ("gateway.networking.k8s.io", "gateways"): read,
+        ("gateway.networking.k8s.io", "gatewayclasses"): {"get", "list"},
+        ("gateway.envoyproxy.io", "clienttrafficpolicies"): write,
+        ("gateway.envoyproxy.io", "securitypolicies"): write,
         ("", "services"): write,
         ("discovery.k8s.io", "endpointslices"): write,
         ("", "secrets"): {"get", "create", "patch", "delete"},
@@ -190,6 +201,13 @@ def test_operator_may_do_exactly_this():
         ("", "configmaps"): {"get", "create", "patch"},
         ("discovery.k8s.io", "endpointslices"): read,
     }
+
+
+@pytest.mark.parametrize("kind", ROUTE_KINDS)
+def test_every_kind_of_route_may_be_listed_and_watched(kind):
+    prefix, plural = KINDS[kind]
+    _, _, group, _ = prefix.split("/")
+    assert rules("ClusterRole")[group, plural] >= {"list", "watch"}
 
 
 @pytest.mark.parametrize("kind", ["ClusterRole", "Role"])

@@ -6,7 +6,6 @@ from typing import Any
 import kopf
 
 from certward.kube.client import Credentials
-from certward.kube.foreign import SELECTOR
 
 
 class _Forever:
@@ -26,7 +25,6 @@ def settings() -> kopf.OperatorSettings:
     made.watching.server_timeout = 300
     made.watching.client_timeout = 310
     made.watching.connect_timeout = 10
-    made.watching.label_selectors["networking.k8s.io", "v1", "ingresses"] = SELECTOR
     made.networking.request_timeout = 30
     made.networking.error_backoffs = _Forever()
     return made

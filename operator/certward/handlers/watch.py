@@ -9,7 +9,7 @@ from certward.runtime.reconciler import Reconciler
 
 
 def register(registry: kopf.OperatorRegistry, reconciler: Reconciler) -> None:
-    """Watch our three kinds, and the routes that are not ours."""
+    """Watch our three kinds; routes.py watches the routes that are not ours."""
 
     async def on_event(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002, ANN401 - kopf's names
         meta = body["metadata"]
@@ -18,13 +18,5 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler) -> None:
         else:
             reconciler.changed(dict(body))
 
-    async def on_route(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002, ANN401 - kopf's names
-        meta = body["metadata"]
-        if type == "DELETED":
-            reconciler.route_deleted(meta["namespace"], meta["name"])
-        else:
-            reconciler.route_changed(dict(body))
-
-    kopf.on.event("networking.k8s.io", "v1", "ingresses", registry=registry, id="watch-ingresses")(on_route)
     for plural in ("apps", "domains", "tlspolicies"):
         kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"watch-{plural}")(on_event)

@@ -2,9 +2,10 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from certward.kube.routes import hosts_of
 from certward.names import LABEL_MANAGED_BY, MANAGED_BY
 
 #: What a watch or a list has to ask for so as to see others' routes only.
@@ -30,47 +31,51 @@ class ForeignRoutes:
         self._hosts: dict[ForeignRoute, frozenset[str]] = {}
         self._by_host: dict[str, set[ForeignRoute]] = defaultdict(set)
 
-    def put(self, body: Mapping[str, Any]) -> frozenset[str]:
+    def put(self, kind: str, body: Mapping[str, Any]) -> frozenset[str]:
         """Take in a route as it is now.
+
+        Args:
+            kind: a key of ROUTE_KINDS.
+            body: the object.
 
         Returns:
             The hostnames for which something has changed.
         """
-        meta = body["metadata"]
-        labels = meta.get("labels") or {}
-        is_ours = labels.get(LABEL_MANAGED_BY) == MANAGED_BY
-        hosts = frozenset() if is_ours else _hosts_of(body)
-        return self._set(ForeignRoute("Ingress", meta["namespace"], meta["name"]), hosts)
+        return self._set(*_read(kind, body))
 
-    def drop(self, namespace: str, name: str) -> frozenset[str]:
+    def drop(self, kind: str, namespace: str, name: str) -> frozenset[str]:
         """Forget a route that is gone.
 
         Returns:
             The hostnames for which something has changed.
         """
-        return self._set(ForeignRoute("Ingress", namespace, name), frozenset())
+        return self._set(ForeignRoute(kind, namespace, name), frozenset())
 
-    def replace_all(self, bodies: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-        """Make this equal to a full LIST.
+    def replace_all(self, kind: str, bodies: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+        """Make this equal to a full LIST of one kind; the bodies are read one by one and none is kept.
 
         Returns:
             The hostnames for which something has changed.
         """
-        listed = list(bodies)
-        there = {(body["metadata"]["namespace"], body["metadata"]["name"]) for body in listed}
-        changed: set[str] = set()
+        listed = dict(_read(kind, body) for body in bodies)
         with self._lock:
-            gone = [route for route in self._hosts if (route.namespace, route.name) not in there]
+            gone = [route for route in self._hosts if route.kind == kind and route not in listed]
+        changed: set[str] = set()
         for route in gone:
-            changed |= self.drop(route.namespace, route.name)
-        for body in listed:
-            changed |= self.put(body)
+            changed |= self._set(route, frozenset())
+        for route, hosts in listed.items():
+            changed |= self._set(route, hosts)
         return frozenset(changed)
 
-    def of(self, hostname: str) -> tuple[str, ...]:
-        """The routes of others that name a hostname, sorted."""
+    def of(self, hostname: str, kinds: Container[str]) -> tuple[str, ...]:
+        """The routes of others that name a hostname, sorted.
+
+        Args:
+            hostname: lower case.
+            kinds: those that matter to the ingress of this host.
+        """
         with self._lock:
-            return tuple(sorted(str(route) for route in self._by_host.get(hostname, ())))
+            return tuple(sorted(str(route) for route in self._by_host.get(hostname, ()) if route.kind in kinds))
 
     def _set(self, route: ForeignRoute, hosts: frozenset[str]) -> frozenset[str]:
         with self._lock:
@@ -86,9 +91,8 @@ class ForeignRoutes:
             return before ^ hosts
 
 
-def _hosts_of(body: Mapping[str, Any]) -> frozenset[str]:
-    spec = body.get("spec") or {}
-    named = {rule.get("host") for rule in spec.get("rules") or ()}
-    for entry in spec.get("tls") or ():
-        named.update(entry.get("hosts") or ())
-    return frozenset(host.lower() for host in named if host)
+def _read(kind: str, body: Mapping[str, Any]) -> tuple[ForeignRoute, frozenset[str]]:
+    meta = body["metadata"]
+    is_ours = (meta.get("labels") or {}).get(LABEL_MANAGED_BY) == MANAGED_BY
+    hosts = frozenset() if is_ours else hosts_of(kind, body)
+    return ForeignRoute(kind, meta.get("namespace", ""), meta["name"]), hosts

@@ -23,6 +23,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "ListenerSet": ("/apis/gateway.networking.k8s.io/v1", "listenersets"),
     "ClientTrafficPolicy": ("/apis/gateway.envoyproxy.io/v1alpha1", "clienttrafficpolicies"),
     "SecurityPolicy": ("/apis/gateway.envoyproxy.io/v1alpha1", "securitypolicies"),
+    "IngressRouteTCP": ("/apis/traefik.io/v1alpha1", "ingressroutetcps"),
 }
 
 

@@ -135,8 +135,7 @@ def _broken(engine: Capabilities, what: list[str], known: frozenset[str], senten
     """NotEnforceable where the engine cannot be told of it for one host, NotServed where it could."""
     is_able = all(item in known for item in what)
     reason = "NotServed" if is_able else "NotEnforceable"
-    advice = f" {engine.cluster_wide}" if engine.cluster_wide and not is_able else ""
-    return Verdict(is_kept=False, reason=reason, message=f"{engine.engine} {sentence}.{advice}", is_lasting=not is_able)
+    return Verdict(is_kept=False, reason=reason, message=f"{engine.engine} {sentence}.", is_lasting=not is_able)
 
 
 def _beyond(

@@ -72,6 +72,17 @@ class Classes:
             raise Blocked(known.reason, known.message)
         return known
 
+    def reads(self, name: str) -> tuple[str, ...]:
+        """The kinds of routes that a class's controller goes by; none while it is not known.
+
+        Raises:
+            Transient: the API server could not be asked.
+        """
+        try:
+            return self.named(name).dialect.reads
+        except Blocked:
+            return ()
+
     def settings(self, name: str) -> IngressClass:
         """What the configuration says of a class, with everything at its default where it says nothing."""
         return self._config.ingress.classes.get(name, _UNCONFIGURED)

@@ -77,7 +77,7 @@ class Gatherer:
             app=app,
             profile=effective.profile,
             hsts=effective.hsts,
-            foreign=self._foreign.of(domain.hostname),
+            foreign=self._foreign.of(domain.hostname, self._classes.reads(ingress_class)),
             disturbed=_since(memory.disturbed_at),
             secret=secret,
             owner="" if owner is domain else f"{owner.meta.namespace}/{owner.meta.name}",

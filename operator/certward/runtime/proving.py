@@ -158,9 +158,7 @@ class Prover:
         return replace(
             proof,
             versions=found.versions,
-            policy_problem=verdict.message
-            + _culprits(verdict, observed, engine)
-            + self._reports.on(observed, is_wanted=not verdict.is_kept),
+            policy_problem=verdict.message + self._more(verdict, observed, engine),
             policy_reason=verdict.reason,
             profile=label(observed.profile),
             grade=graded.letter,
@@ -168,6 +166,14 @@ class Prover:
             hsts_max_age=max_age(observed.hsts),
             since=None if verdict.is_lasting else proof.since,
         )
+
+    def _more(self, verdict: Verdict, observed: Observed, engine: Capabilities) -> str:
+        """Who is to blame, what the controller says, what an administrator could do; sentences to be appended."""
+        if verdict.is_kept:
+            is_lacking = observed.hsts is not None and not engine.sends_hsts
+            return self._reports.advice(observed) if is_lacking else ""
+        advice = self._reports.advice(observed) if verdict.reason == "NotEnforceable" else ""
+        return _culprits(observed, engine) + self._reports.on(observed) + advice
 
     def _resumption(self, observed: Observed, address: Address, engine: Capabilities, memory: Memory) -> Verdict | None:
         """Whether a session of the profile before resumes with a version that the profile in force does not have."""
@@ -227,11 +233,12 @@ def _needs_scan(before: Proof, observed: Observed, fingerprint: str) -> bool:
     )
 
 
-def _culprits(verdict: Verdict, observed: Observed, engine: Capabilities) -> str:
+def _culprits(observed: Observed, engine: Capabilities) -> str:
     """Who may be to blame for a policy that is not served: routes of others for the same host."""
-    if verdict.is_kept or not observed.foreign:
+    if not observed.foreign:
         return ""
-    return f" {', '.join(observed.foreign)} routes the same host, which {engine.foreign_route}; remove the host there."
+    verb = "routes" if len(observed.foreign) == 1 else "route"
+    return f" {', '.join(observed.foreign)} {verb} the same host, which {engine.foreign_route}; remove the host there."
 
 
 def _judge(served: Served, facts: CertificateFacts, hostname: str, now: datetime) -> tuple[str, str]:

@@ -1,15 +1,17 @@
 """The workers: take a key, have it worked on, deal with what goes wrong; and the periodic full LIST."""
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from certward.errors import Conflict, InvalidSpec, OperatorError
+from certward.errors import Conflict, InvalidSpec, OperatorError, Rejected
 from certward.kube.cache import Cache
 from certward.kube.client import Client, Object
 from certward.kube.foreign import SELECTOR, ForeignRoutes
+from certward.kube.routes import ROUTE_KINDS
 from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, key_of
 from certward.runtime.apps import Apps
 from certward.runtime.domains import Domains
@@ -106,13 +108,17 @@ class Reconciler:
         """A watch says that an object is gone."""
         self.enqueue(self._cache.drop(Key(kind, namespace, name), uid))
 
-    def route_changed(self, body: Object) -> None:
+    def route_changed(self, kind: str, body: Object) -> None:
         """A watch says that somebody else's route is so now."""
-        self._disturb(self._foreign.put(body))
+        self._disturb(self._foreign.put(kind, body))
 
-    def route_deleted(self, namespace: str, name: str) -> None:
+    def route_deleted(self, kind: str, namespace: str, name: str) -> None:
         """A watch says that somebody else's route is gone."""
-        self._disturb(self._foreign.drop(namespace, name))
+        self._disturb(self._foreign.drop(kind, namespace, name))
+
+    def routes_listed(self, kind: str, bodies: Iterable[Object]) -> None:
+        """A full LIST says that these are all routes of a kind that are not ours."""
+        self._disturb(self._foreign.replace_all(kind, bodies))
 
     def _disturb(self, hostnames: Iterable[str]) -> None:
         """Have the hosts looked at closely whose ingress may have been told something else."""
@@ -144,8 +150,15 @@ class Reconciler:
                 if resource is not None:
                     listed.append(resource)
             self.enqueue(self._cache.replace_all(before, listed))
-        self._disturb(self._foreign.replace_all(self._client.list("Ingress", labels=SELECTOR)))
+        if not self.synced_at:
+            self._list_routes()
         self.synced_at = time.monotonic()
+
+    def _list_routes(self) -> None:
+        """Know others' routes before the first host is judged; from then on each kind's watch lists anew by itself."""
+        for kind in ROUTE_KINDS:
+            with contextlib.suppress(Rejected):  # the watch says so when it stays like that
+                self.routes_listed(kind, self._client.list(kind, labels=SELECTOR, may_be_absent=True))
 
     def enqueue_all(self) -> None:
         """Have everything looked at: this replica has become the leader."""

@@ -1,9 +1,12 @@
 """One module per ingress controller. This one holds what they have in common."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
+from certward.model.policy import HSTS
+from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
 from certward.plan.enforcement import Capabilities
 from certward.plan.observed import Routes
@@ -63,7 +66,7 @@ class Rendered:
     unwanted: tuple[ObjectRef, ...]
 
 
-class Dialect(Protocol):
+class Dialect(ABC):
     """How one ingress controller is told what to do.
 
     Attributes:
@@ -72,33 +75,52 @@ class Dialect(Protocol):
         kinds: the kinds of objects that it writes; they have to be served by the API server.
         controllers: `spec.controller` of the IngressClasses, or `spec.controllerName` of the GatewayClasses, that this
             dialect is for. One that ends in `*` stands for all that begin so.
+        reads: the kinds of routes that its controller goes by, whoever has written them.
+        cluster_settings: the object with the controller's settings for all hosts, if `advice` makes something of it.
     """
 
-    name: str
-    capabilities: Capabilities
-    kinds: tuple[str, ...]
-    controllers: tuple[str, ...]
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    kinds: ClassVar[tuple[str, ...]]
+    controllers: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ("Ingress",)
+    cluster_settings: ClassVar[ObjectRef | None] = None
 
+    @abstractmethod
     def render(self, host: Host) -> Rendered:
-        """The objects for one hostname."""
-        ...
+        """The objects for one hostname.
 
-    def reports(self, domain: Domain) -> tuple[ObjectRef, ...]:
+        Raises:
+            Blocked: the host cannot be said in this controller's words, in words for the App's owner.
+        """
+
+    @abstractmethod
+    def all_of(self, domain: Domain) -> tuple[ObjectRef, ...]:
+        """Every object that this dialect may have made for a Domain, for taking a host away."""
+
+    def leftovers_in(self, namespace: str) -> tuple[ObjectRef, ...]:  # noqa: ARG002 - most share nothing
+        """Objects that the Domains of a namespace share, for when there is none any more."""
+        return ()
+
+    def reports(self, domain: Domain) -> tuple[ObjectRef, ...]:  # noqa: ARG002 - most controllers write addresses only
         """Those objects of a Domain in whose status the controller says what it thinks of them."""
-        ...
+        return ()
 
-    def complaint(self, objects: Sequence[Manifest]) -> str:
+    def complaint(self, objects: Sequence[Manifest]) -> str:  # noqa: ARG002 - as above
         """What the controller says is wrong with these, as one sentence; empty when it says nothing.
 
         Args:
             objects: those of `reports` that exist, as they are in the cluster.
         """
-        ...
+        return ""
 
-    def all_of(self, domain: Domain) -> tuple[ObjectRef, ...]:
-        """Every object that this dialect may have made for a Domain, for taking a host away."""
-        ...
+    def advice(self, settings: Manifest, profile: Profile, hsts: HSTS | None, *, is_restricted: bool) -> str:  # noqa: ARG002
+        """What the administrator would have to set for all hosts at once, as one or two sentences.
 
-    def leftovers_in(self, namespace: str) -> tuple[ObjectRef, ...]:
-        """Objects that the Domains of a namespace share, for when there is none any more."""
-        ...
+        Args:
+            settings: the object that `cluster_settings` names, as it is in the cluster.
+            profile: in force for the host.
+            hsts: the header that its policy asks for.
+            is_restricted: the App names ranges that may reach it.
+        """
+        return self.capabilities.cluster_wide

@@ -16,7 +16,7 @@ from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
 from certward.names import LABEL_APP
 from certward.plan.enforcement import Capabilities
-from certward.render.dialects import Host, ObjectRef, Rendered
+from certward.render.dialects import Dialect, Host, ObjectRef, Rendered
 from certward.render.ingress import app_paths, challenge_path, digest, ingress
 from certward.render.manifests import Manifest, domain_meta, owner, shared_meta
 
@@ -63,7 +63,7 @@ _REDIRECT = "certward-redirect"
 _CHALLENGE, _PLAIN, _SECURE = "challenge", "http", "https"
 
 
-class Traefik:
+class Traefik(Dialect):
     """The dialect of Traefik 3."""
 
     name = "traefik"
@@ -79,8 +79,9 @@ class Traefik:
         source="its documentation (TLS options) and sources (pkg/tls, pkg/server/aggregator.go), Go 1.26's crypto/tls",
         tried="All of it, on Traefik 3.7.15: every profile of every revision side by side on one port.",
     )
-    kinds: tuple[str, ...] = ("Ingress", "TLSOption", "Middleware")
-    controllers: tuple[str, ...] = ("traefik.io/ingress-controller",)
+    kinds = ("Ingress", "TLSOption", "Middleware")
+    reads = ("Ingress", "IngressRoute", "IngressRouteTCP", "HTTPRoute")
+    controllers = ("traefik.io/ingress-controller",)
 
     def render(self, host: Host) -> Rendered:
         """The objects for one hostname."""
@@ -116,14 +117,6 @@ class Traefik:
         chain = _chain(host.domain, _PLAIN, allowed)
         own += [chain, _plain(host, chain)]
         return Rendered(shared=tuple(shared), own=tuple(own), unwanted=tuple(unwanted))
-
-    def reports(self, domain: Domain) -> tuple[ObjectRef, ...]:  # noqa: ARG002 - Traefik writes no such status
-        """None."""
-        return ()
-
-    def complaint(self, objects: Sequence[Manifest]) -> str:  # noqa: ARG002 - as above
-        """Nothing."""
-        return ""
 
     def all_of(self, domain: Domain) -> tuple[ObjectRef, ...]:
         """Every object that this dialect may have made for a Domain."""
