@@ -15,6 +15,8 @@ LABEL_APP = f"{GROUP}/app"
 ANNOTATION_DEFAULT_REVISION = f"{GROUP}/tls-default-revision"
 ANNOTATION_REFRESH = f"{GROUP}/refresh"
 ANNOTATION_REVOKE = f"{GROUP}/revoke"
+#: On everything that Certward writes for a host: a digest of what was written.
+ANNOTATION_RENDERED = f"{GROUP}/rendered"
 
 #: The path below which HTTP-01 is answered (RFC 8555, 8.3).
 CHALLENGE_PATH = "/.well-known/acme-challenge/"

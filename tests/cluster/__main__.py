@@ -4,7 +4,7 @@ up      bring the cluster into the state that OPERATORS, INGRESS and CLUSTER_OPE
 down    end it and forget its data
 env     print the environment file
 status  print each part with its process id
-fetch   build or fetch the programs only
+fetch   build or fetch the programs that up would need
 """
 
 import shlex
@@ -14,7 +14,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by its path: the package is the folder, so its parent has to be searched
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from cluster import binaries, processes, progress
+from cluster import processes, progress
 from cluster import up as cluster_up
 from cluster.environment import read
 from cluster.errors import ClusterError
@@ -67,9 +67,8 @@ def _status() -> int:
 
 
 def _fetch() -> int:
-    for name in binaries.EVERYTHING:
-        print(f"{name:24} {binaries.binary(name)}")
-    print(f"{'Traefik CRDs':24} {binaries.traefik_crds()}")
+    cluster_up.fetch(from_environment())
+    progress.say("all programs are there")
     return 0
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cluster import web
 from cluster.binaries import binary
+from cluster.dataplane import WEB, WEBSECURE
 from cluster.part import Part
 from cluster.paths import State, write_atomically
 from cluster.pki import Pki
@@ -67,8 +68,8 @@ def pebble(state: State, ports: Ports, pki: Pki, *, sleeps: bool) -> Part:
         "managementListenAddress": f"127.0.0.1:{ports.get('pebble-management')}",
         "certificate": str(pki.certificate("pebble")),
         "privateKey": str(pki.key("pebble")),
-        "httpPort": ports.get("traefik-web"),
-        "tlsPort": ports.get("traefik-websecure"),
+        "httpPort": ports.get(WEB),
+        "tlsPort": ports.get(WEBSECURE),
         "ocspResponderURL": "",
         "externalAccountBindingRequired": False,
         "keyAlgorithm": "ecdsa",

@@ -1,4 +1,7 @@
-"""A small HTTP server in place of an app's pod: it listens on the Service's ClusterIP, a loopback address."""
+"""A small HTTP server in place of an app's pod: it listens on the Service's ClusterIP, a loopback address.
+
+For data planes that contact endpoints it listens a second time, on an address of the machine's own.
+"""
 
 import json
 import threading
@@ -8,9 +11,15 @@ from typing import Any
 
 
 class Backend:
-    """A server at `address`:`port`; it answers GET, HEAD and POST with JSON; `requests` holds paths."""
+    """A server at `address`:`port`; it answers GET, HEAD and POST with JSON; `requests` holds paths.
 
-    def __init__(self, address: str, port: int, answer: Mapping[str, Any]) -> None:
+    With `endpoint`, an address that is not a loopback one, it listens at `endpoint`:`endpoint_port`, too, and drops
+    peers there that are not of this machine. Without, `endpoint_port` is `port`.
+    """
+
+    def __init__(
+        self, address: str, port: int, answer: Mapping[str, Any], endpoint: str = "", endpoint_port: int = 0
+    ) -> None:
         self.address, self.port = address, port
         self.requests: list[str] = []
         backend = self
@@ -46,16 +55,26 @@ class Backend:
             daemon_threads = True
             request_queue_size = 128
 
+            def verify_request(self, _request: object, client_address: tuple[str, int]) -> bool:
+                return client_address[0].startswith("127.")
+
             def handle_error(self, *_arguments: object) -> None:
                 """Say nothing of connections that the other side has cut."""
 
-        self._server = Server((address, port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        servers = [Server((address, port), Handler)]
+        if endpoint:
+            servers.append(Server((endpoint, endpoint_port), Handler))
+        self.endpoint_port: int = servers[-1].server_address[1]
+        self._serving = {
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True): server for server in servers
+        }
+        for thread in self._serving:
+            thread.start()
 
     def stop(self) -> None:
         """Stop listening; twice is once."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
+        for thread, server in self._serving.items():
+            if thread.is_alive():
+                server.shutdown()
+                thread.join()
+                server.server_close()

@@ -38,12 +38,11 @@ _BUILDS = {
     "etcd": _Build("etcd", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": _Build(".", "k8s.io/kubernetes/cmd/kube-apiserver", _KUBERNETES_FLAGS),
     "kube-controller-manager": _Build(".", "k8s.io/kubernetes/cmd/kube-controller-manager", _KUBERNETES_FLAGS),
+    "contour": _Build("contour", "github.com/projectcontour/contour/cmd/contour"),
+    "envoy-gateway": _Build("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),
 }
-_TRAEFIK_MODULE = "github.com/traefik/traefik/v3"
-_TRAEFIK_CRDS = "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"
 #: What every cluster needs.
-NEEDED = (*_BUILDS, "kubectl")
-EVERYTHING = (*NEEDED, "traefik")
+NEEDED = ("pebble", "pebble-challtestsrv", "etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
 
 def binary(name: str) -> Path:
@@ -69,20 +68,30 @@ def binary(name: str) -> Path:
     return target
 
 
-def traefik_crds() -> Path:
-    """Return the file with the definitions of Traefik's custom resources, out of its Go module.
+def module_file(folder: str, module: str, path: str) -> Path:
+    """Return a file that a Go module has, or several in one.
 
-    go.sum vouches for it. Raises BuildFailed when it can be had neither from the cache nor from the module
-    proxy.
+    go.sum in the folder of sources vouches for it.
+
+    Args:
+        folder: with the go.mod that requires the module.
+        module: its path.
+        path: of the file in the module, or a pattern for YAML files, which then are joined in the order of their names.
+
+    Raises:
+        BuildFailed: it can be had neither from Go's cache nor from the module proxy, or the module has no such file.
     """
-    folder = SOURCES / "traefik"
-    target = cache() / "bin" / f"traefik-{_hash(folder)}" / "crds.yaml"
+    name = hashlib.sha256(path.encode()).hexdigest()[:12]
+    target = cache() / "bin" / f"{folder}-{_hash(SOURCES / folder)}" / f"{name}.yaml"
     if not target.exists():
-        with progress.ticking(f"fetching Traefik's CRDs from the Go module {_TRAEFIK_MODULE}"):
-            done = _go(["mod", "download", "-json", _TRAEFIK_MODULE], folder)
+        with progress.ticking(f"fetching {path} from the Go module {module}"):
+            done = _go(["mod", "download", "-json", module], SOURCES / folder)
         if done.returncode != 0:
-            raise BuildFailed(f"Traefik's CRDs could not be fetched; is the network there?\n{done.stdout}{done.stderr}")
-        write_atomically(target, (Path(json.loads(done.stdout)["Dir"]) / _TRAEFIK_CRDS).read_bytes())
+            raise BuildFailed(f"{module} could not be fetched; is the network there?\n{done.stdout}{done.stderr}")
+        found = sorted(Path(json.loads(done.stdout)["Dir"]).glob(path))
+        if not found:
+            raise BuildFailed(f"{module} has no {path}")
+        write_atomically(target, b"\n---\n".join(file.read_bytes() for file in found))
     return target
 
 

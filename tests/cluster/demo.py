@@ -28,6 +28,7 @@ from cluster.backend import Backend
 from cluster.errors import ClusterError
 from cluster.handle import Cluster
 from cluster.paths import CHECKOUT
+from cluster.ports import Ports
 from cluster.proofs import Proofs, condition
 from cluster.showing import Screen, summary
 from cluster.waiting import NotInTime, wait_for
@@ -68,11 +69,12 @@ class Demo:
             "metadata": {"name": APP, "namespace": NAMESPACE},
             "spec": {"ports": [{"name": "http", "port": PORT, "protocol": "TCP", "targetPort": PORT}]},
         }
-        ports = [{"name": "http", "port": PORT, "protocol": "TCP"}]
-        addresses = [f"{kube.DOCUMENTATION_NETWORK}.100"]
-        kube.apply(cluster.state, [service, kube.endpoint_slice(NAMESPACE, APP, addresses, ports)])
+        endpoint = self._env["CLUSTER_ENDPOINT_ADDRESS"]
+        port = Ports(cluster.state.root / "ports.json").get("demo") if endpoint else PORT
+        named = [{"name": "http", "port": port, "protocol": "TCP"}]
+        kube.apply(cluster.state, [service, kube.endpoint_slice(NAMESPACE, APP, [endpoint or kube.NOWHERE], named)])
         address = client.CoreV1Api(cluster.api).read_namespaced_service(APP, NAMESPACE).spec.cluster_ip
-        argv = (sys.executable, str(Path(__file__).resolve()), "serve", address, str(PORT))
+        argv = (sys.executable, str(Path(__file__).resolve()), "serve", address, str(PORT), endpoint, str(port))
         command = processes.Command(BACKEND, argv)
         running = processes.running(cluster.state).get(BACKEND)
         if running and running.fingerprint != command.fingerprint():
@@ -207,9 +209,9 @@ def _answers(address: str) -> bool:
         return False
 
 
-def serve(address: str, port: int) -> int:
+def serve(address: str, port: int, endpoint: str, endpoint_port: int) -> int:
     """Be the application until SIGTERM comes."""
-    backend = Backend(address, port, {"backend": APP, "says": "hello from the application"})
+    backend = Backend(address, port, {"backend": APP, "says": "hello from the application"}, endpoint, endpoint_port)
     signal.pause()
     backend.stop()
     return 0
@@ -231,9 +233,9 @@ def run() -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the demo, or with `serve ADDRESS PORT` its application."""
+    """Run the demo, or with `serve ADDRESS PORT ENDPOINT ENDPOINT_PORT` its application."""
     if arguments[:1] == ["serve"]:
-        return serve(arguments[1], int(arguments[2]))
+        return serve(arguments[1], int(arguments[2]), arguments[3], int(arguments[4]))
     try:
         return run()
     except (ClusterError, NotInTime) as error:

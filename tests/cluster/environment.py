@@ -3,7 +3,8 @@
 import shlex
 from pathlib import Path
 
-from cluster import acme_ca, operator_process, processes
+from cluster import acme_ca, kube, operator_process, processes
+from cluster.dataplane import entry
 from cluster.errors import ClusterError
 from cluster.paths import State, write_atomically
 from cluster.pki import Pki
@@ -20,11 +21,12 @@ def write(state: State, ports: Ports, pki: Pki, wish: Wish) -> dict[str, str]:
     """Write `.cluster/env` for what runs now, and return it."""
     replicas = operator_process.names(wish.operators)
     running = processes.running(state)
+    first = entry(0, ports)
     values = {
         "KUBECONFIG": state.admin_kubeconfig,
         "CERTWARD_KUBECONFIG": state.operator_kubeconfig,
-        "CLUSTER_HTTP": f"127.0.0.1:{ports.get('traefik-web')}",
-        "CLUSTER_HTTPS": f"127.0.0.1:{ports.get('traefik-websecure')}",
+        "CLUSTER_HTTP": first.http,
+        "CLUSTER_HTTPS": first.https,
         "CLUSTER_CA": issuance_chain(state),
         "CLUSTER_ACME_DIRECTORY": acme_ca.directory(ports),
         "CLUSTER_ACME_MANAGEMENT": acme_ca.management(ports),
@@ -35,7 +37,11 @@ def write(state: State, ports: Ports, pki: Pki, wish: Wish) -> dict[str, str]:
         "CLUSTER_OPERATOR_PIDS": " ".join(str(running[name].pid) for name in replicas if name in running),
         "CLUSTER_OPERATOR_LOGS": " ".join(str(processes.log_file(state, name)) for name in replicas),
         "CLUSTER_LOGS": state.logs,
+        "CLUSTER_ENDPOINT_ADDRESS": kube.endpoint_address(wish),
     }
+    for number, plane in enumerate(wish.planes):
+        name, at = plane.name.upper().replace("-", "_"), entry(number, ports)
+        values |= {f"CLUSTER_HTTP_{name}": at.http, f"CLUSTER_HTTPS_{name}": at.https}
     told = {key: str(value) for key, value in values.items()}
     lines = (f"{key}={shlex.quote(value) if value else ''}\n" for key, value in told.items())
     write_atomically(state.env, "".join(lines))

@@ -4,12 +4,13 @@ import os
 import signal
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
 from kubernetes import client, config
 
-from cluster import environment, kube, operator_process, processes, up, waiting
+from cluster import environment, kube, operator_process, processes, up, waiting, wish
 from cluster.backend import Backend
 from cluster.errors import ClusterError
 from cluster.paths import State, default_state
@@ -46,17 +47,18 @@ class Cluster:
         """A client with the operator's own ServiceAccount, and no more rights than that."""
         return config.new_client_from_config(str(self._state.operator_kubeconfig))
 
-    def up(
-        self, operators: int = 1, ingress: str = "traefik", patch: Mapping[str, Any] | None = None
-    ) -> dict[str, str]:
-        """Bring the cluster into this state, `patch` merged over the operator's default configuration."""
+    def up(self, operators: int = 1, ingress: str = "", patch: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Bring the cluster into this state, `patch` merged over the operator's default configuration.
+
+        Without `ingress`, the data planes are those that INGRESS in the environment says, which is Traefik by default.
+        """
         return up.up(self.wish(operators, ingress, patch), self._state)
 
     @staticmethod
-    def wish(operators: int = 1, ingress: str = "traefik", patch: Mapping[str, Any] | None = None) -> Wish:
+    def wish(operators: int = 1, ingress: str = "", patch: Mapping[str, Any] | None = None) -> Wish:
         """Return the wish that `up` would state."""
-        sleeps = os.environ.get("CLUSTER_PEBBLE_SLEEP") == "1"
-        return Wish(operators=operators, ingress=ingress, patch=dict(patch or {}), pebble_sleeps=sleeps)
+        told = wish.from_environment({key: os.environ.get(key, "") for key in ("INGRESS", "CLUSTER_PEBBLE_SLEEP")})
+        return replace(told, operators=operators, ingress=ingress or told.ingress, patch=dict(patch or {}))
 
     def down(self) -> None:
         """End the whole cluster and forget its data."""
@@ -83,12 +85,13 @@ class Cluster:
         service = core.create_namespaced_service(
             namespace, {"metadata": {"name": name}, "spec": {"ports": [{**ports[0], "targetPort": port}]}}
         )
-        addresses = [f"{kube.DOCUMENTATION_NETWORK}.100"]
-        client.DiscoveryV1Api(self.api).create_namespaced_endpoint_slice(
-            namespace, kube.endpoint_slice(namespace, name, addresses, ports)
-        )
-        backend = Backend(service.spec.cluster_ip, port, {"backend": name, **(body or {})})
+        endpoint = self.env["CLUSTER_ENDPOINT_ADDRESS"]
+        backend = Backend(service.spec.cluster_ip, port, {"backend": name, **(body or {})}, endpoint)
         self._backends.append(backend)
+        ports[0]["port"] = backend.endpoint_port
+        client.DiscoveryV1Api(self.api).create_namespaced_endpoint_slice(
+            namespace, kube.endpoint_slice(namespace, name, [endpoint or kube.NOWHERE], ports)
+        )
         return backend
 
     def wait_for(

@@ -12,13 +12,16 @@ from cluster import operator_process, web
 from cluster.binaries import binary
 from cluster.control_plane import server
 from cluster.errors import ClusterError
+from cluster.own_address import own_address
 from cluster.paths import CHECKOUT, State, write_atomically
 from cluster.pki import Pki
 from cluster.ports import Ports
 from cluster.waiting import wait_for
+from cluster.wish import Wish
 
 # Never contacted: a cluster without pods has to name some address, and loopback is refused (RFC 5737, 3).
 DOCUMENTATION_NETWORK = "192.0.2"
+NOWHERE = f"{DOCUMENTATION_NETWORK}.100"
 
 
 def kubectl(state: State, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - as in subprocess
@@ -86,12 +89,22 @@ def base(state: State) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(rendered) if document and document["kind"] != "Deployment"]
 
 
-def operator_endpoints(replicas: int, port: int) -> dict[str, Any]:
-    """Return the EndpointSlice that the replicas' pods would have."""
+def endpoint_address(wish: Wish) -> str:
+    """Return the address of this machine at which endpoints have to listen; empty when nothing contacts them.
+
+    Raises:
+        ClusterError: a data plane contacts endpoints, and the machine has no such address.
+    """
+    return own_address() if any(plane.contacts_endpoints for plane in wish.planes) else ""
+
+
+def operator_endpoints(replicas: int, port: int, address: str = "") -> dict[str, Any]:
+    """Return the EndpointSlice that the replicas' pods would have; `address` is that of all, where it matters."""
+    numbered = [f"{DOCUMENTATION_NETWORK}.{10 + number}" for number in range(replicas)]
     return endpoint_slice(
         operator_process.NAMESPACE,
         "certward",
-        [f"{DOCUMENTATION_NETWORK}.{10 + number}" for number in range(replicas)],
+        [address] if address and replicas else numbered,
         [{"name": "http01", "port": port, "protocol": "TCP"}],
     )
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from cluster import acme_ca, web
+from cluster import acme_ca, traefik, web
+from cluster.dataplane import DataPlane, Entry, entry
 from cluster.part import Part
 from cluster.paths import CHECKOUT, State, write_atomically
 from cluster.pki import Pki
@@ -19,6 +20,7 @@ from cluster.wish import Wish
 
 NAMESPACE = "certward-system"
 SERVICE_ACCOUNT = "certward"
+_TARGET = "127.0.0.1"
 
 
 def names(count: int) -> list[str]:
@@ -33,6 +35,8 @@ def is_operator(part: str) -> bool:
 
 def configuration(wish: Wish, ports: Ports, pki: Pki) -> dict[str, Any]:
     """Return the operator's configuration for the local cluster, the wish's patch merged over it."""
+    # Without a data plane a class stays, so that the configuration is valid; nothing serves it.
+    planes = wish.planes or (traefik.DATA_PLANE,)
     default = {
         "issuers": [
             {
@@ -50,23 +54,25 @@ def configuration(wish: Wish, ports: Ports, pki: Pki) -> dict[str, Any]:
         ],
         "challenge": {"http01": {"address": "0.0.0.0", "port": ports.get("http01"), "advertise": "auto"}},
         "ingress": {
-            # Without a data plane the class stays, so that the configuration is valid; nothing serves it.
-            "defaultClass": "traefik" if wish.ingress == "none" else wish.ingress,
-            "classes": {
-                "traefik": {
-                    "dialect": "traefik",
-                    "probe": {
-                        "httpAddress": f"127.0.0.1:{ports.get('traefik-web')}",
-                        "httpsAddress": f"127.0.0.1:{ports.get('traefik-websecure')}",
-                    },
-                }
-            },
+            "defaultClass": planes[0].name,
+            "classes": {plane.name: _class(plane, entry(number, ports)) for number, plane in enumerate(planes)},
         },
-        "dns": {"target": "127.0.0.1", "resolvers": [acme_ca.dns_server(ports)], "preflight": "enforce"},
+        "dns": {"target": _TARGET, "resolvers": [acme_ca.dns_server(ports)], "preflight": "enforce"},
         "tls": {"defaultRevision": "2026-11"},
         "probe": {"interval": "30s", "perSecond": 50},
     }
     return merged(default, wish.patch)
+
+
+def _class(plane: DataPlane, at: Entry) -> dict[str, Any]:
+    """What the operator is told of one data plane's class."""
+    return {
+        "dialect": plane.name,
+        **({"gateway": plane.gateway(at)} if plane.gateway else {}),
+        # Where it listens is where its hostnames have to point; the first one's address is the target of all others.
+        **({} if at.address == _TARGET else {"dnsTarget": at.address}),
+        "probe": {"httpAddress": at.http, "httpsAddress": at.https},
+    }
 
 
 def merged(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +108,7 @@ def replica(state: State, ports: Ports, name: str) -> Part:
         tuple(argv),
         env=environment,
         inputs=(state.operator_config,),
-        ports=(health,),
+        ports=(health, "http01"),
         ready=lambda: health_of(ports, name) is not None,
         grace=20,
     )

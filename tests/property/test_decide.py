@@ -26,10 +26,11 @@ from certward.model.pki import CertificateFacts
 from certward.model.profiles import Profile, fits
 from certward.model.resources import format_time
 from certward.names import ANNOTATION_REFRESH
+from certward.plan import renewal
 from certward.plan.checks import SecretState
 from certward.plan.domain import FAR, decide
 from certward.plan.observed import Observed, Proof, Step, label
-from certward.plan.schedule import renewal_time
+from certward.plan.schedule import Window
 from property.world import Crash, World
 
 STATES = {"Waiting", "InProgress", "DNSVerified", "CertIssued", "Failing", "Failed"}
@@ -152,6 +153,15 @@ def proofs(draw: st.DrawFn, known: CertificateFacts | None, profile: Profile) ->
     return proof(known, at=NOW - draw(st.sampled_from([timedelta(), timedelta(minutes=2)])), profile=label(profile))
 
 
+def windows() -> st.SearchStrategy[Window]:
+    """What a CA may advise: before, around and after now."""
+    return st.builds(
+        lambda start, length: Window(NOW + start, NOW + start + length),
+        st.timedeltas(timedelta(days=-60), timedelta(days=60)),
+        st.timedeltas(timedelta(), timedelta(days=5)),
+    )
+
+
 @st.composite
 def situations(draw: st.DrawFn) -> Observed:
     """Anything that may be observed, likely or not."""
@@ -183,6 +193,8 @@ def situations(draw: st.DrawFn) -> Observed:
         is_preflighted=draw(st.booleans()),
         proof=draw(proofs(held.facts, profile)),
         failure=draw(st.none() | FAILURES),
+        window=draw(st.none() | windows()),
+        advice_in=draw(st.none() | st.timedeltas(timedelta(hours=-1), timedelta(days=1))),
         is_edited=draw(st.booleans()),
         dns_target=draw(st.sampled_from(["", "edge.example.net", "203.0.113.7", "2001:db8::7"])),
         **closed,
@@ -225,7 +237,7 @@ def test_a_status_that_was_written_is_written_the_same_again(seen, later):
     assert before.status == written
     # The only moments at which time alone changes what is said: a renewal falls due, an attempt is held no longer.
     known = seen.secret.facts
-    thresholds = [renewal_time(known.not_before, known.not_after)] if known else []
+    thresholds = [renewal.due_at(back, known), renewal.overdue_at(back, known)] if known else []
     if not any(NOW < at <= NOW + later for at in thresholds):
         assert decide(back, NOW + later).status == written
 

@@ -2,10 +2,8 @@
 
 import pytest
 
-from builders import DAY, NOW, broken_secret, facts, foreign_secret, secret
+from builders import DAY, NOW, broken_secret, foreign_secret, secret
 from certward.plan.checks import CertificateInput, SecretState, why_issue
-
-DUE = facts(not_before=NOW - 60 * DAY, not_after=NOW + 30 * DAY)
 
 
 def given(**changes):
@@ -18,6 +16,7 @@ def given(**changes):
                 "is_key_type_asked_for": False,
                 "fits_profile": True,
                 "issuers": ("main", "spare"),
+                "renewal_at": NOW + DAY,
                 "now": NOW,
             }
             | changes
@@ -39,10 +38,7 @@ def given(**changes):
         pytest.param({"key_type": "RSA-2048", "fits_profile": False}, "KeyTypeChanged", id="the profile needs another"),
         pytest.param({"issuers": ("spare",)}, "IssuerChanged", id="another issuer is asked for"),
         pytest.param({"issuers": ("spare",), "secret": secret(issuer="")}, None, id="its issuer is not known"),
-        pytest.param({"secret": secret(DUE)}, "RenewalDue", id="the renewal is due"),
-        pytest.param(
-            {"secret": secret(facts(not_before=NOW - 60 * DAY, not_after=NOW + 31 * DAY))}, None, id="it is not due yet"
-        ),
+        pytest.param({"renewal_at": NOW}, "RenewalDue", id="the renewal is due"),
     ],
 )
 def test_a_new_certificate_is_wanted_when(changes, reason):
@@ -52,6 +48,6 @@ def test_a_new_certificate_is_wanted_when(changes, reason):
 
 
 def test_the_first_reason_is_told():
-    wanted = why_issue(given(secret=secret(DUE), issuers=("spare",), key_type="RSA-2048", fits_profile=False))
+    wanted = why_issue(given(renewal_at=NOW, issuers=("spare",), key_type="RSA-2048", fits_profile=False))
     assert wanted
     assert wanted.reason == "KeyTypeChanged"

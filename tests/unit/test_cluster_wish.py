@@ -43,13 +43,31 @@ def test_everything_said(tmp_path: Path) -> None:
         pytest.param({"OPERATORS": "-1"}, "must be a number", id="negative"),
         pytest.param({"OPERATORS": "many"}, "must be a number", id="a word"),
         pytest.param({"OPERATORS": "9"}, "from 0 to 5", id="too many"),
-        pytest.param({"INGRESS": "nginx"}, "supported: none, traefik", id="unknown data plane"),
+        pytest.param(
+            {"INGRESS": "nginx"}, "nginx is not supported; supported: contour, .*none, traefik", id="unknown data plane"
+        ),
+        pytest.param({"INGRESS": "traefik,nginx"}, "nginx is not supported", id="one of two is unknown"),
+        pytest.param({"INGRESS": "traefik,"}, "is not supported", id="an empty name"),
+        pytest.param({"INGRESS": "traefik,none"}, "none is not supported", id="one and none"),
+        pytest.param({"INGRESS": "contour, contour"}, "each data plane runs once", id="twice the same"),
         pytest.param({"CLUSTER_OPERATOR_CONFIG_PATCH": "/no/such/file"}, "cannot be read", id="no patch"),
     ],
 )
 def test_a_wish_that_makes_no_sense_says_what_would(environ: Mapping[str, str], message: str) -> None:
     with pytest.raises(WishInvalid, match=message):
         wish.from_environment(environ)
+
+
+@pytest.mark.parametrize(
+    ("ingress", "names"),
+    [
+        pytest.param("none", [], id="none"),
+        pytest.param("contour", ["contour"], id="one"),
+        pytest.param("contour, traefik", ["contour", "traefik"], id="two, in their order"),
+    ],
+)
+def test_the_data_planes_of_a_wish(ingress: str, names: list[str]) -> None:
+    assert [plane.name for plane in Wish(ingress=ingress).planes] == names
 
 
 def test_a_patch_must_be_a_mapping(tmp_path: Path) -> None:
@@ -92,3 +110,32 @@ def test_the_operator_gets_the_cluster_as_its_configuration_with_the_patch(tmp_p
     assert told["ingress"]["defaultClass"] == "traefik"
     assert told["tls"] == {"defaultRevision": "2026-11"}
     assert told["probe"] == {"interval": "30s", "perSecond": 50}
+
+
+def test_the_operator_is_told_of_every_class_that_runs(tmp_path: Path) -> None:
+    ports = Ports(tmp_path / "ports.json")
+    told = operator_process.configuration(Wish(ingress="contour,traefik"), ports, Pki(State(tmp_path).pki))["ingress"]
+
+    web, tls = ports.get("web"), ports.get("websecure")
+    assert told == {
+        "defaultClass": "contour",
+        "classes": {
+            "contour": {
+                "dialect": "contour",
+                "probe": {"httpAddress": f"127.0.0.1:{web}", "httpsAddress": f"127.0.0.1:{tls}"},
+            },
+            "traefik": {
+                "dialect": "traefik",
+                "dnsTarget": "127.0.0.2",
+                "probe": {"httpAddress": f"127.0.0.2:{web}", "httpsAddress": f"127.0.0.2:{tls}"},
+            },
+        },
+    }
+
+
+@pytest.mark.parametrize("ingress", ["none", "traefik"])
+def test_a_class_is_there_even_when_nothing_serves_it(ingress: str, tmp_path: Path) -> None:
+    ports = Ports(tmp_path / "ports.json")
+    told = operator_process.configuration(Wish(ingress=ingress), ports, Pki(State(tmp_path).pki))["ingress"]
+
+    assert (told["defaultClass"], list(told["classes"])) == ("traefik", ["traefik"])

@@ -1,5 +1,7 @@
 """Making the cluster hold what was rendered: written only where it differs, never over somebody else's object."""
 
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -7,7 +9,7 @@ from typing import Any
 
 from certward.errors import Blocked
 from certward.kube.client import Client
-from certward.names import FIELD_MANAGER, LABEL_MANAGED_BY, MANAGED_BY
+from certward.names import ANNOTATION_RENDERED, LABEL_MANAGED_BY, MANAGED_BY
 
 #: How long an object that was seen to be right is taken to be so within a burst of passes over the same key.
 _TRUST_SECONDS = 3.0
@@ -61,8 +63,9 @@ class Ensurer:
                     f"{ref[0]} {ref[2]} in namespace {ref[1]} is not Certward's and is left untouched; rename or "
                     "delete it.",
                 )
-            if live is None or not holds(live, manifest) or _lingers(live, manifest):
-                self._client.apply(manifest)
+            marked = _marked(manifest)
+            if live is None or not holds(live, marked):
+                self._client.apply(marked)
                 wrote = True
             self._remember(ref, manifest)
         return wrote
@@ -102,20 +105,16 @@ class Ensurer:
             self._seen[ref] = (manifest, now)
 
 
-def _lingers(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether something that Certward once applied is still there and no longer wanted, by its managedFields."""
-    entries = live["metadata"].get("managedFields") or ()
-    own = (e for e in entries if e.get("manager") == FIELD_MANAGER and e.get("operation") == "Apply")
-    return any(_exceeds(entry.get("fieldsV1") or {}, wanted) for entry in own if not entry.get("subresource"))
+def _marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with a digest of itself.
 
-
-def _exceeds(fields: Mapping[str, Any], wanted: object) -> bool:
-    """Whether a FieldsV1 set names a field that `wanted` lacks; items of lists are compared by `holds`."""
-    return any(
-        not isinstance(wanted, Mapping) or name[2:] not in wanted or _exceeds(below, wanted[name[2:]])
-        for name, below in fields.items()
-        if name.startswith("f:")
-    )
+    By it is seen what the manifest no longer has and the live object still does: a field that is left over within an
+    item of a list looks like a default of the API server.
+    """
+    told = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    meta = manifest["metadata"]
+    mark = {ANNOTATION_RENDERED: hashlib.sha256(told.encode()).hexdigest()[:16]}
+    return {**manifest, "metadata": {**meta, "annotations": {**(meta.get("annotations") or {}), **mark}}}
 
 
 def ref_of(manifest: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -70,6 +70,7 @@ class CertificateFacts:
         not_before: aware UTC.
         not_after: aware UTC.
         spki_sha256: lower-case hexadecimal of the public key's SubjectPublicKeyInfo.
+        ari_id: by which its CA knows it (RFC 9773, 4.1); empty where it names no issuing key.
     """
 
     subject: str
@@ -81,6 +82,7 @@ class CertificateFacts:
     not_before: datetime
     not_after: datetime
     spki_sha256: str
+    ari_id: str = ""
 
 
 def key_matches(key_pem: bytes, cert: x509.Certificate) -> bool:
@@ -155,6 +157,7 @@ def facts_of(cert_or_der: x509.Certificate | bytes) -> CertificateFacts:
             not_before=cert.not_valid_before_utc,
             not_after=cert.not_valid_after_utc,
             spki_sha256=hashlib.sha256(spki(public_key)).hexdigest(),
+            ari_id=_ari_id_or_nothing(cert),
         )
     except _MALFORMED as error:
         raise CertificateProblem("The certificate cannot be parsed.") from error
@@ -222,6 +225,13 @@ def ari_certificate_id(cert: x509.Certificate) -> str:
     # The content octets of a DER INTEGER: big endian, with a leading zero where the top bit is set.
     serial_octets = serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True)
     return f"{_base64url(key_identifier)}.{_base64url(serial_octets)}"
+
+
+def _ari_id_or_nothing(cert: x509.Certificate) -> str:
+    try:
+        return ari_certificate_id(cert)
+    except CertificateProblem:
+        return ""
 
 
 def is_trusted(chain: Sequence[x509.Certificate], roots_pem: bytes, now: datetime) -> bool:

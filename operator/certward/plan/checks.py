@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 from certward.model.pki import CertificateFacts
-from certward.plan.schedule import renewal_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,7 @@ class CertificateInput:
     is_key_type_asked_for: bool
     fits_profile: bool
     issuers: tuple[str, ...]
+    renewal_at: datetime | None
     now: datetime
 
 
@@ -65,7 +65,7 @@ def _unusable(given: CertificateInput) -> Wanted | None:
 
 def _renewal_due(given: CertificateInput) -> Wanted | None:
     facts = given.secret.facts
-    if facts and given.now >= renewal_time(facts.not_before, facts.not_after):
+    if facts and given.renewal_at and given.now >= given.renewal_at:
         return Wanted("RenewalDue", "the certificate is due for renewal")
     return None
 

@@ -1,14 +1,13 @@
 """The heart: what to do for a Domain now, decided from what is observed. Total, pure and idempotent."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from certward.errors import RateLimited, Rejected
 from certward.model import profiles
 from certward.model.pki import CertificateFacts
-from certward.model.resources import App, parse_time
+from certward.model.resources import App
 from certward.names import ANNOTATION_REFRESH
-from certward.plan import gates, schedule, status
+from certward.plan import gates, renewal, status
+from certward.plan.attempts import Attempts, attempts_of
 from certward.plan.checks import CertificateInput, Wanted, why_issue
 from certward.plan.gates import Verdict
 from certward.plan.observed import Observed, Plan, Routes, Step, label, max_age
@@ -23,15 +22,6 @@ DISTURBANCE_LOOK = timedelta(seconds=1)
 #: How soon another look is taken at something that no watch tells about (a missing Service, a Secret in the way).
 BLOCKED_RECHECK = timedelta(seconds=10)
 FAR = timedelta(hours=12)
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempts:
-    """Where the retries stand: `held` says what holds the next attempt back until `until`."""
-
-    failures: int = 0
-    until: datetime | None = None
-    held: Verdict | None = None
 
 
 def decide(observed: Observed, now: datetime) -> Plan:
@@ -77,7 +67,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
     )
     # A host that has no HTTPS to lose moves at once.
     has_arrived = proven or facts is None
-    attempts = _attempts(observed, now)
+    attempts = attempts_of(observed, now)
     step, again, order_open, why = _next_step(observed, facts, wanted, attempts, key_type, now)
     verdict = _verdict(observed, app, facts, obstacle, wanted, attempts)
     issuer = observed.order_issuer if order_open else next(iter(observed.issuers), "")
@@ -116,6 +106,7 @@ def _wanted(observed: Observed, app: App, key_type: str, *, fits: bool, now: dat
             is_key_type_asked_for=app.key_type is not None,
             fits_profile=fits,
             issuers=observed.issuers,
+            renewal_at=renewal.due_at(observed, facts) if (facts := observed.secret.facts) else None,
             now=now,
         )
     )
@@ -140,50 +131,22 @@ def is_proven(observed: Observed, facts: CertificateFacts) -> bool:
     return not observed.is_moving and status.remembers_served(observed.domain, facts.fingerprint_sha256)
 
 
-def _attempts(observed: Observed, now: datetime) -> _Attempts:
-    """Where the retries stand, from the failure just now or from what the status remembers."""
-    before = observed.domain.status.get("attempts") or {}
-    failures = int(before.get("failures") or 0)
-    reason = observed.domain.status.get("reason") or ""
-    failure = observed.failure
-    if failure is not None:
-        count = failures + 1 if failure.reason == reason and not observed.is_edited else 1
-        if isinstance(failure, Rejected):
-            state = "Failed"
-        else:
-            state = "Waiting" if isinstance(failure, RateLimited) else "Failing"
-        until = schedule.retry_at(failure, count, now)
-        return _Attempts(count, until, Verdict(state, failure.reason, failure.message))
-    if not failures or observed.is_edited:
-        return _Attempts()
-    message = observed.domain.status.get("message") or ""
-    until = parse_time(before["nextAttempt"]) if before.get("nextAttempt") else None
-    if until is None:
-        return _Attempts(failures, None, Verdict("Failed", reason, message))
-    state = "Waiting" if reason == "RateLimited" else "Failing"
-    return _Attempts(failures, until, Verdict(state, reason, message))
-
-
 def _next_step(
     observed: Observed,
     facts: CertificateFacts | None,
     wanted: Wanted | None,
-    attempts: _Attempts,
+    attempts: Attempts,
     key_type: str,
     now: datetime,
 ) -> tuple[Step, timedelta, bool, str]:
     """-> (step, when to look again, whether an order stays open, one line for the log)."""
-    looks = [FAR]
-    if facts:
-        due = proof_due(observed, facts, now)
-        if due <= timedelta():
-            return Step.PROVE, timedelta(), _order_stays_open(observed, wanted, key_type), "handshake is due"
-        looks.append(due)
-        renewal = schedule.renewal_time(facts.not_before, facts.not_after) - now
-        if observed.app and observed.app.is_automatic and renewal > timedelta():
-            looks.append(renewal)  # one that is overdue is held back by something else, which says when to look
     is_open = _order_stays_open(observed, wanted, key_type)
+    looks = _looks(observed, facts, now)
+    if min(looks) <= timedelta():
+        return Step.PROVE, timedelta(), is_open, "handshake is due"
     if wanted is None:
+        if observed.advice_in is not None and observed.advice_in <= timedelta():
+            return Step.ADVICE, timedelta(), False, "the CA's advice on the renewal is due"
         return Step.NONE, _soonest(looks), False, "nothing to do"
     if attempts.held and (attempts.until is None or attempts.until > now):
         if attempts.until is not None:
@@ -194,6 +157,20 @@ def _next_step(
     if not observed.is_preflighted and (observed.is_unanswered or not is_open):
         return Step.PREFLIGHT, _soonest(looks), is_open, wanted.message
     return Step.ADVANCE if is_open else Step.PLACE, timedelta(), is_open, wanted.message
+
+
+def _looks(observed: Observed, facts: CertificateFacts | None, now: datetime) -> list[timedelta]:
+    """When to look at a host again, the handshake first."""
+    if facts is None:
+        return [FAR]
+    looks = [proof_due(observed, facts, now), FAR]
+    if observed.app and observed.app.is_automatic:
+        # One that is overdue is held back by something else, which says when to look.
+        due_at = (renewal.due_at(observed, facts), renewal.overdue_at(observed, facts))
+        looks += [at - now for at in due_at if at > now]
+    if observed.advice_in is not None and observed.advice_in > timedelta():
+        looks.append(observed.advice_in)
+    return looks
 
 
 def _order_stays_open(observed: Observed, wanted: Wanted | None, key_type: str) -> bool:
@@ -235,7 +212,7 @@ def _verdict(
     facts: CertificateFacts | None,
     obstacle: Verdict | None,
     wanted: Wanted | None,
-    attempts: _Attempts,
+    attempts: Attempts,
 ) -> Verdict:
     if not app.is_automatic:
         if facts:

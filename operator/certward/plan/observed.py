@@ -11,6 +11,7 @@ from certward.model.policy import HSTS
 from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
 from certward.plan.checks import SecretState
+from certward.plan.schedule import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Observed:
         is_preflighted: the challenge path has been seen to work at the ingress since the last failure.
         proof: what the last handshake of this process showed; None after a restart.
         failure: what the step before ended with; None when it went well or there was none.
+        window: when the CA wants the certificate at hand renewed; None: not heard in this process.
+        advice_in: how long until the CA is asked for that (again), zero or less for now; None: it is not asked.
         is_edited: spec, App, Secret, refresh annotation or configuration changed since the last failure.
         wait: how long the CA asked to wait before the open order is looked at again.
         probe_interval: how often a converged host is checked by handshake.
@@ -100,6 +103,8 @@ class Observed:
     is_preflighted: bool = False
     proof: Proof | None = None
     failure: OperatorError | None = None
+    window: Window | None = None
+    advice_in: timedelta | None = None
     is_edited: bool = False
     wait: timedelta = timedelta()
     probe_interval: timedelta = timedelta(minutes=10)
@@ -131,6 +136,7 @@ class Step(Enum):
     PLACE = "place an order"
     ADVANCE = "advance the order"
     PROVE = "prove by handshake"
+    ADVICE = "ask the CA when to renew"
 
 
 @dataclass(frozen=True, slots=True)

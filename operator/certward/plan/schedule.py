@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from certward.errors import ChallengeFailed, OperatorError, RateLimited, Rejected
 
@@ -14,6 +15,8 @@ CHALLENGE_DELAYS = (
 )
 TRANSIENT_FIRST = timedelta(seconds=1)
 TRANSIENT_MAX = timedelta(minutes=5)
+#: A CA is not asked for its advice on a certificate more often than this.
+ASK_AGAIN_LEAST = timedelta(minutes=1)
 #: Below this lifetime a certificate is renewed at half of it instead of two thirds.
 SHORT_LIFETIME = timedelta(days=10)
 
@@ -35,10 +38,46 @@ def retry_at(error: OperatorError, failures: int, now: datetime) -> datetime | N
     return now + min(TRANSIENT_FIRST * float(2**doublings), TRANSIENT_MAX)
 
 
-def renewal_time(not_before: datetime, not_after: datetime) -> datetime:
-    """When a certificate is due without advice from the CA: at two thirds of its life, at half when it is short."""
+class Window(NamedTuple):
+    """When a CA wants a certificate renewed (RFC 9773, 4.2); aware datetimes."""
+
+    start: datetime
+    end: datetime
+
+
+def renewal_time(not_before: datetime, not_after: datetime, *, window: Window | None = None, uid: str = "") -> datetime:
+    """When a certificate is due.
+
+    Without advice from the CA at two thirds of its life, at half when it is short. With advice at a point of the
+    window, the same one for the same Domain each time, and between half and five sixths of its life: never so early
+    that a CA's whim doubles the number of orders, never so late that there is no time to mend what goes wrong. A window
+    that lies outside of that is taken at its word where it is earlier and not waited for where it is later; one that
+    has passed means at once (RFC 9773, 4.2), as any point of it lies in the past.
+
+    Args:
+        not_before: of the certificate.
+        not_after: of the certificate.
+        window: the CA's advice, if any.
+        uid: of the Domain.
+    """
     lifetime = not_after - not_before
-    return not_before + (lifetime / 2 if lifetime < SHORT_LIFETIME else lifetime * 2 / 3)
+    if window is None:
+        return not_before + (lifetime / 2 if lifetime < SHORT_LIFETIME else lifetime * 2 / 3)
+    earliest, latest = not_before + lifetime / 2, not_before + lifetime * 5 / 6
+    if window.start >= latest:
+        return latest
+    start, end = (max(window.start, earliest), min(window.end, latest)) if window.end > earliest else window
+    return start + spread(uid, end - start)
+
+
+def overdue_time(renewal: datetime, not_after: datetime) -> datetime:
+    """When a renewal that has not come counts as overdue: a quarter of the time that was left for it has passed."""
+    return renewal + max(not_after - renewal, timedelta()) / 4
+
+
+def ask_again_after(not_before: datetime, not_after: datetime, retry_after: timedelta) -> timedelta:
+    """How long a CA's advice is believed: as it says, but a tenth of the certificate's life at most, and a minute."""
+    return max(min(retry_after, (not_after - not_before) / 10), ASK_AGAIN_LEAST)
 
 
 def spread(uid: str, interval: timedelta) -> timedelta:

@@ -9,7 +9,7 @@ from certward.model import profiles
 from certward.model.conditions import Condition, is_true, no, render, unknown, yes
 from certward.model.resources import Domain, format_time
 from certward.names import ANNOTATION_REFRESH
-from certward.plan import schedule
+from certward.plan import renewal
 from certward.plan.gates import Verdict
 from certward.plan.observed import Observed
 
@@ -60,7 +60,7 @@ def build(
         "lastUpdated": before["lastUpdated"] if unchanged and "lastUpdated" in before else format_time(now),
         "attempts": {"failures": failures},
         "conditions": render(
-            _conditions(observed, verdict, is_served=is_served),
+            _conditions(observed, verdict, now, is_served=is_served),
             before.get("conditions") or (),
             generation=observed.domain.meta.generation,
             now=now,
@@ -120,7 +120,7 @@ def _certificate(observed: Observed, *, is_served: bool) -> dict[str, Any] | Non
         "notAfter": format_time(facts.not_after),
     }
     if app is not None and app.is_automatic:
-        certificate["renewalTime"] = format_time(schedule.renewal_time(facts.not_before, facts.not_after))
+        certificate["renewalTime"] = format_time(renewal.due_at(observed, facts))
     return certificate
 
 
@@ -142,7 +142,7 @@ def _served(observed: Observed, before: Mapping[str, Any], *, now: datetime) -> 
     return {"observedAt": format_time(now), **shown}
 
 
-def _conditions(observed: Observed, verdict: Verdict, *, is_served: bool) -> list[Condition]:
+def _conditions(observed: Observed, verdict: Verdict, now: datetime, *, is_served: bool) -> list[Condition]:
     facts = observed.secret.facts
     is_working = verdict.state in ("InProgress", "DNSVerified", "Failing") or (
         verdict.state == "Waiting" and verdict.reason in ("RateLimited", "WaitingForBudget")
@@ -169,7 +169,7 @@ def _conditions(observed: Observed, verdict: Verdict, *, is_served: bool) -> lis
         issued,
         served,
         _policy_enforced(observed, is_served=is_served),
-        no("RenewalOverdue", "NotDue" if facts else "NoCertificate"),
+        renewal.overdue(observed, verdict, now),
         yes("Reconciling", reason, verdict.message) if is_working else no("Reconciling", "Settled"),
         yes("Stalled", reason, verdict.message) if verdict.state == "Failed" else no("Stalled", "NotStalled"),
     ]

@@ -15,7 +15,7 @@ from certward.plan.checks import SecretState
 from certward.plan.observed import Observed, Proof
 from certward.plan.status import remembers_served
 from certward.runtime.classes import Classes
-from certward.runtime.memory import Memories, Memory
+from certward.runtime.memory import Advice, Memories, Memory
 from certward.runtime.policies import Policies
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
@@ -26,6 +26,8 @@ _NOTHING = Effective(profiles.profile(profiles.REVISIONS[-1], "default"))
 #: How long a challenge path that was seen to work is taken to be so, in seconds; the API server may be away between the
 #: look and the order.
 _PREFLIGHT_BELIEVED = 15.0
+#: After a restart the CAs are asked for their advice on all certificates within this time.
+_ADVICE_SPREAD = timedelta(hours=1)
 
 
 class Gatherer:
@@ -71,6 +73,7 @@ class Gatherer:
         memory.turn_to(ingress_class)
         if memory.proof is None:
             memory.proof = self._remembered_proof(domain, ingress_class)
+        advice = self._advice(domain, app, secret, memory)
         effective = self._policies.effective(app) if app else _NOTHING
         return Observed(
             domain=domain,
@@ -94,6 +97,8 @@ class Gatherer:
             is_unanswered=memory.order is None or any(not one.answered for one in memory.order.pending),
             is_preflighted=memory.is_preflighted and time.monotonic() - memory.preflight_seen < _PREFLIGHT_BELIEVED,
             proof=memory.proof,
+            window=advice.window if advice else None,
+            advice_in=timedelta(seconds=advice.ask_at - time.monotonic()) if advice else None,
             failure=memory.failure,
             is_edited=memory.is_after_edit
             if memory.failure
@@ -103,6 +108,23 @@ class Gatherer:
             dns_target=self._dns_target(ingress_class),
             ingress_class=ingress_class,
         )
+
+    def _advice(self, domain: Domain, app: App | None, secret: SecretState, memory: Memory) -> Advice | None:
+        """What the CA has said of the renewal, with when to ask it; None where there is no CA to be asked.
+
+        A new certificate's CA is asked at once; after a restart one after the other, spread by the object's uid.
+        """
+        facts = secret.facts
+        if facts is None or app is None or not app.is_automatic or not secret.is_managed:
+            return None
+        if not facts.ari_id or self._config.issuer(secret.issuer) is None:
+            return None
+        if memory.advice is None or memory.advice.fingerprint != facts.fingerprint_sha256:
+            known = (domain.status.get("certificate") or {}).get("fingerprintSHA256")
+            most = min((facts.not_after - facts.not_before) / 10, _ADVICE_SPREAD)
+            delay = schedule.spread(domain.meta.uid, most) if known == facts.fingerprint_sha256 else timedelta()
+            memory.advice = Advice(facts.fingerprint_sha256, None, time.monotonic() + delay / timedelta(seconds=1))
+        return memory.advice
 
     def _refusal(self, domain: Domain) -> tuple[str, str] | None:
         suffix = self._config.platform_domain.suffix

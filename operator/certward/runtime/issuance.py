@@ -5,19 +5,21 @@ import secrets as randomness
 import time
 from datetime import UTC, datetime, timedelta
 
-from certward.acme import orders
+from certward.acme import certificates, orders
 from certward.config import Config
 from certward.errors import ChallengeFailed, OperatorError, RateLimited, Transient
 from certward.model import keys, pki
 from certward.model.resources import format_time, key_of
 from certward.names import CHALLENGE_PATH
+from certward.plan import schedule
 from certward.plan.observed import Observed, Plan, Step
+from certward.plan.schedule import Window
 from certward.probe.handshake import probe_name
 from certward.probe.httpget import http_get
 from certward.probe.link import ProbeFailed
 from certward.runtime.addresses import Addresses
 from certward.runtime.issuers import Issuers
-from certward.runtime.memory import Memory
+from certward.runtime.memory import Advice, Memory
 from certward.runtime.reports import Reports
 from certward.runtime.secrets import Secrets
 
@@ -30,6 +32,8 @@ _PREFLIGHT_PAUSE = timedelta(milliseconds=100)
 _PREFLIGHT_BURST = 0.6
 #: When nobody has looked for so long (the API server was away), what was waited before does not count.
 _PREFLIGHT_GAP = 10.0
+#: When to ask a CA for its advice again that did not answer.
+_ADVICE_RETRY = timedelta(minutes=10)
 #: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
 _SHORT_WAIT = 0.3
 
@@ -55,6 +59,9 @@ class Issuance:
         Raises:
             OperatorError: it failed, at the CA or before.
         """
+        if plan.step is Step.ADVICE:
+            self._ask_advice(observed, memory)
+            return None
         if plan.step is Step.PREFLIGHT:
             return self._preflight(observed, plan, memory)
         if plan.step is Step.PLACE:
@@ -84,6 +91,25 @@ class Issuance:
         address = self._addresses.http(observed.app) if plan.routes.challenge else None
         thumbprint = self._issuers.thumbprint(plan.issuer) if address else None
         return bool(address and thumbprint and not self._look(address, observed.domain.hostname, thumbprint))
+
+    def _ask_advice(self, observed: Observed, memory: Memory) -> None:
+        """Ask the CA when it wants the certificate renewed (RFC 9773). Its silence is no failure of the Domain's."""
+        facts = observed.secret.facts
+        if facts is None:  # pragma: no cover - it is asked about a certificate only
+            return
+        window = memory.advice.window if memory.advice else None
+        again = _ADVICE_RETRY
+        try:
+            info = certificates.renewal_info(self._issuers.ready(observed.secret.issuer), facts.ari_id)
+            window = Window(info.start, info.end) if info else None
+            again = info.ask_again_after if info else certificates.DEFAULT_ASK_AGAIN
+        except RateLimited as limit:
+            again = limit.until - datetime.now(UTC)
+        except OperatorError as error:
+            log.debug("%s: no advice on the renewal: %s", key_of(observed.domain), error.message)
+        wait = schedule.ask_again_after(facts.not_before, facts.not_after, again)
+        ask_at = time.monotonic() + wait / timedelta(seconds=1)
+        memory.advice = Advice(facts.fingerprint_sha256, window, ask_at)
 
     def _preflight(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         issuer = self._issuers.ready(plan.issuer)
@@ -134,7 +160,10 @@ class Issuance:
             self._secrets.store_next_key(domain, key_pem)
         configured = self._config.issuer(plan.issuer)
         profile = (app.acme_profile if app else None) or (configured.profile if configured else "")
-        memory.order = orders.new_order(issuer, [domain.hostname], profile=profile)
+        facts = observed.secret.facts
+        is_renewal = facts is not None and observed.secret.is_managed and observed.secret.issuer == plan.issuer
+        replaces = facts.ari_id if facts and is_renewal else ""
+        memory.order = orders.new_order(issuer, [domain.hostname], profile=profile, replaces=replaces)
         memory.order_issuer = plan.issuer
         memory.order_created_at = format_time(datetime.now(UTC))
         memory.wait_until = 0.0

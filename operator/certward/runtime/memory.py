@@ -8,10 +8,26 @@ from typing import TYPE_CHECKING
 from certward.errors import OperatorError
 from certward.model.resources import Key
 from certward.plan.observed import Proof
+from certward.plan.schedule import Window
 from certward.probe.tickets import Session
 
 if TYPE_CHECKING:
     from certward.acme.order import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a CA has said of the renewal of a certificate.
+
+    Attributes:
+        fingerprint: of the certificate.
+        window: when to renew it; None: not asked yet, or it has no opinion.
+        ask_at: monotonic time at which to ask (again).
+    """
+
+    fingerprint: str
+    window: Window | None
+    ask_at: float
 
 
 @dataclass(slots=True)
@@ -36,6 +52,7 @@ class Memory:
         failed_inputs: what the last failure was based on; a change of it is an edit, which retries at once.
         is_after_edit: the last failure was that of the first attempt after an edit, so the count begins anew.
         wait_until: monotonic time before which the open order need not be looked at.
+        advice: what the CA has said of the renewal.
     """
 
     order: "Order | None" = None
@@ -55,6 +72,7 @@ class Memory:
     failed_inputs: tuple[object, ...] | None = None
     is_after_edit: bool = False
     wait_until: float = 0.0
+    advice: Advice | None = None
 
     def turn_to(self, ingress_class: str) -> None:
         """Forget what was seen at the entries of another ingress class."""

@@ -1,0 +1,43 @@
+"""Where the retries of a Domain stand."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from certward.errors import RateLimited, Rejected
+from certward.model.resources import parse_time
+from certward.plan import schedule
+from certward.plan.gates import Verdict
+from certward.plan.observed import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Where the retries stand: `held` says what holds the next attempt back until `until`."""
+
+    failures: int = 0
+    until: datetime | None = None
+    held: Verdict | None = None
+
+
+def attempts_of(observed: Observed, now: datetime) -> Attempts:
+    """Where the retries stand, from the failure just now or from what the status remembers."""
+    before = observed.domain.status.get("attempts") or {}
+    failures = int(before.get("failures") or 0)
+    reason = observed.domain.status.get("reason") or ""
+    failure = observed.failure
+    if failure is not None:
+        count = failures + 1 if failure.reason == reason and not observed.is_edited else 1
+        if isinstance(failure, Rejected):
+            state = "Failed"
+        else:
+            state = "Waiting" if isinstance(failure, RateLimited) else "Failing"
+        until = schedule.retry_at(failure, count, now)
+        return Attempts(count, until, Verdict(state, failure.reason, failure.message))
+    if not failures or observed.is_edited:
+        return Attempts()
+    message = observed.domain.status.get("message") or ""
+    until = parse_time(before["nextAttempt"]) if before.get("nextAttempt") else None
+    if until is None:
+        return Attempts(failures, None, Verdict("Failed", reason, message))
+    state = "Waiting" if reason == "RateLimited" else "Failing"
+    return Attempts(failures, until, Verdict(state, reason, message))

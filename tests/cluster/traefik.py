@@ -1,0 +1,55 @@
+"""Traefik, one process with its own controller."""
+
+from pathlib import Path
+
+from cluster import binaries, web
+from cluster.dataplane import WEB, WEBSECURE, DataPlane, Entry
+from cluster.part import Part
+from cluster.paths import State
+from cluster.ports import Ports
+
+_CRDS = "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"
+_CLASS = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "IngressClass",
+    "metadata": {"name": "traefik"},
+    "spec": {"controller": "traefik.io/ingress-controller"},
+}
+
+
+def _parts(state: State, _ports: Ports, entry: Entry) -> list[Part]:
+    flags = [
+        f"--entrypoints.web.address={entry.http}",
+        f"--entrypoints.websecure.address={entry.https}",
+        "--providers.kubernetesingress=true",
+        # Requests go to the Service's ClusterIP, which is a loopback address here, and not to endpoints.
+        "--providers.kubernetesingress.nativelbbydefault=true",
+        "--providers.kubernetesingress.strictprefixmatching=true",
+        f"--providers.kubernetesingress.ingressendpoint.ip={entry.address}",
+        "--providers.kubernetescrd=true",
+        "--providers.kubernetescrd.nativelbbydefault=true",
+        # The default of 2 s would be most of every latency that is measured here.
+        "--providers.providersthrottleduration=100ms",
+        "--accesslog=false",
+        "--log.level=INFO",
+        "--log.nocolor=true",
+        "--global.checknewversion=false",
+        "--global.sendanonymoususage=false",
+    ]
+    return [
+        Part(
+            "traefik",
+            (str(binaries.binary("traefik")), *flags),
+            env={"KUBECONFIG": str(state.admin_kubeconfig)},
+            ports=(WEB, WEBSECURE),
+            ready=lambda: web.answers(f"http://{entry.http}/", status=404),
+        )
+    ]
+
+
+def crds() -> Path:
+    """Return the file with the definitions of Traefik's custom resources, out of its Go module."""
+    return binaries.module_file("traefik", "github.com/traefik/traefik/v3", _CRDS)
+
+
+DATA_PLANE = DataPlane("traefik", _parts, objects=(_CLASS,), files=(crds,), programs=("traefik",))
