@@ -32,6 +32,11 @@ class _Build:
 
 # Without the version kubectl cannot read what the server says of itself.
 _KUBERNETES_FLAGS = f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}"
+# It takes ports for metrics and health on all addresses, 8080 among them, at which backends listen here.
+_ENVOY_GATEWAY_FLAGS = (
+    "-s -w -X sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0"
+    " -X github.com/envoyproxy/gateway/internal/provider/kubernetes.healthProbeBindAddress=0"
+)
 _BUILDS = {
     "pebble": _Build("pebble", "github.com/letsencrypt/pebble/v2/cmd/pebble"),
     "pebble-challtestsrv": _Build("pebble", "github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv"),
@@ -39,7 +44,7 @@ _BUILDS = {
     "kube-apiserver": _Build(".", "k8s.io/kubernetes/cmd/kube-apiserver", _KUBERNETES_FLAGS),
     "kube-controller-manager": _Build(".", "k8s.io/kubernetes/cmd/kube-controller-manager", _KUBERNETES_FLAGS),
     "contour": _Build("contour", "github.com/projectcontour/contour/cmd/contour"),
-    "envoy-gateway": _Build("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),
+    "envoy-gateway": _Build("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", _ENVOY_GATEWAY_FLAGS),
 }
 #: What every cluster needs.
 NEEDED = ("pebble", "pebble-challtestsrv", "etcd", "kube-apiserver", "kube-controller-manager", "kubectl")

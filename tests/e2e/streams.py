@@ -127,6 +127,7 @@ class KeptConnection:
         context = permissive_context(str(world.platform.ca) if world.platform.ca else None)
         plain = socket.create_connection(world.platform.https, _TIMEOUT)
         self._client = http.client.HTTPConnection(hostname, timeout=_TIMEOUT)
+        self._client.auto_open = 0  # a connection that the server has closed is not opened anew
         self._client.sock = context.wrap_socket(plain, server_hostname=hostname)
         self._hostname = hostname
 
@@ -136,7 +137,7 @@ class KeptConnection:
             self._client.request("GET", "/", headers={"Host": self._hostname})
             response = self._client.getresponse()
             response.read()
-        except (ConnectionError, ssl.SSLError, http.client.RemoteDisconnected):
+        except (ConnectionError, ssl.SSLError, http.client.HTTPException):
             return 0
         return response.status
 

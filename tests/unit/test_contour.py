@@ -191,7 +191,7 @@ def test_how_the_header_is_written(hsts, value):
 
 
 def test_a_port_that_is_named_is_said_so():
-    with pytest.raises(Blocked, match=r"App shop names port web of Service files by its name.*write the number"):
+    with pytest.raises(Blocked, match=r"Service files has no port that is named web; correct the port in App shop"):
         Contour().render(host(app=app(paths=(path_route("/files", "files", "web"),))))
 
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from certward.render.dialects import Dialect
 from certward.render.dialects.contour import Contour
+from certward.render.dialects.envoy_gateway import EnvoyGateway
 from certward.render.dialects.generic import Generic
 from certward.render.dialects.haproxy_ingress import HAProxyIngress
 from certward.render.dialects.ingress_nginx import IngressNginx
 from certward.render.dialects.traefik import Traefik
 
-_ALL: tuple[Dialect, ...] = (Traefik(), Contour(), IngressNginx(), HAProxyIngress(), Generic())
+_ALL: tuple[Dialect, ...] = (Traefik(), EnvoyGateway(), Contour(), IngressNginx(), HAProxyIngress(), Generic())
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
 
 

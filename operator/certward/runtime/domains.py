@@ -24,6 +24,7 @@ from certward.runtime.memory import Memories, Memory
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.proving import Prover
 from certward.runtime.secrets import Secrets
+from certward.runtime.services import Services
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Domains:
         ensurer: Ensurer,
         gatherer: Gatherer,
         secrets: Secrets,
+        services: Services,
         namespaces: Namespaces,
         issuance: Issuance,
         prover: Prover,
@@ -62,6 +64,7 @@ class Domains:
         self._ensurer = ensurer
         self._gatherer = gatherer
         self._secrets = secrets
+        self._services = services
         self._namespaces = namespaces
         self._issuance = issuance
         self._prover = prover
@@ -128,7 +131,7 @@ class Domains:
             rendered = class_.dialect.render(
                 Host(
                     domain=domain,
-                    app=app,
+                    app=app if class_.dialect.knows_port_names else self._services.numbered(app),
                     routes=plan.routes,
                     class_name=class_.name,
                     challenge_port=self._config.challenge.http01.port,

@@ -111,6 +111,7 @@ class Operator:
                 ensurer=ensurer,
                 gatherer=gatherer,
                 secrets=secrets,
+                services=services,
                 namespaces=self._namespaces,
                 issuance=Issuance(config, self._issuers, secrets, addresses, reports),
                 prover=Prover(config, self.cache, classes=classes, addresses=addresses, reports=reports),

@@ -76,6 +76,7 @@ class Dialect(ABC):
         controllers: `spec.controller` of the IngressClasses, or `spec.controllerName` of the GatewayClasses, that this
             dialect is for. One that ends in `*` stands for all that begin so.
         reads: the kinds of routes that its controller goes by, whoever has written them.
+        knows_port_names: Services' ports may be given by name; otherwise they have to be numbers.
         cluster_settings: the object with the controller's settings for all hosts, if `advice` makes something of it.
     """
 
@@ -84,6 +85,7 @@ class Dialect(ABC):
     kinds: ClassVar[tuple[str, ...]]
     controllers: ClassVar[tuple[str, ...]] = ()
     reads: ClassVar[tuple[str, ...]] = ("Ingress",)
+    knows_port_names: ClassVar[bool] = True
     cluster_settings: ClassVar[ObjectRef | None] = None
 
     @abstractmethod

@@ -48,6 +48,7 @@ class Contour(Dialect):
             "Versions, redirect, allow list, header, challenge path and wildcards, on Contour 1.33.8 with Envoy 1.40.0."
         ),
     )
+    knows_port_names = False
     kinds = ("HTTPProxy", "Ingress")
     reads = ("Ingress", "HTTPProxy", "HTTPRoute")
     #: Contour reads no IngressClass; these are what its users and packagers write there.
@@ -173,7 +174,6 @@ def _port(app: App, service: ServiceRef) -> int:
     if isinstance(service.port, int):
         return service.port
     raise Blocked(
-        "ServicePortByName",
-        f"App {app.meta.name} names port {service.port} of Service {service.name} by its name, and Contour knows ports "
-        "by their numbers only; write the number instead.",
+        "ServicePortNotFound",
+        f"Service {service.name} has no port that is named {service.port}; correct the port in App {app.meta.name}.",
     )
