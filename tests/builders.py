@@ -139,7 +139,14 @@ def observed(**changes: Any) -> Observed:
         "profile": DEFAULT,
         "issuers": ("main", "spare"),
     } | changes
+    if "issuer" not in given:
+        given["issuer"] = first_choice(given["issuers"], given.get("order_issuer", ""))
     return Observed(**given)
+
+
+def first_choice(issuers: tuple[str, ...], order_issuer: str) -> str:
+    """The issuer that is asked while all of them can issue."""
+    return order_issuer if order_issuer in issuers else next(iter(issuers), "")
 
 
 def with_order(**changes: Any) -> Observed:

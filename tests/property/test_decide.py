@@ -179,6 +179,7 @@ def situations(draw: st.DrawFn) -> Observed:
             ]
         )
     )
+    issuers = draw(st.sampled_from([("main",), ("main", "spare"), ()]))
     return Observed(
         domain=domain(
             hostname=draw(st.sampled_from(["www.example.com", "www.example.com", "*.example.com"])),
@@ -189,14 +190,19 @@ def situations(draw: st.DrawFn) -> Observed:
         app=draw(st.one_of(APPS, APPS, APPS, st.none())),
         profile=profile,
         secret=held,
-        issuers=draw(st.sampled_from([("main",), ("main", "spare"), ()])),
+        issuers=issuers,
+        issuer=draw(st.sampled_from(issuers)) if issuers else "",
         is_preflighted=draw(st.booleans()),
         proof=draw(proofs(held.facts, profile)),
         failure=draw(st.none() | FAILURES),
         window=draw(st.none() | windows()),
         advice_in=draw(st.none() | st.timedeltas(timedelta(hours=-1), timedelta(days=1))),
         is_edited=draw(st.booleans()),
-        dns_target=draw(st.sampled_from(["", "edge.example.net", "203.0.113.7", "2001:db8::7"])),
+        dns_targets=draw(
+            st.sampled_from([(), ("edge.example.net",), ("203.0.113.7", "203.0.113.8"), ("2001:db8::7",)])
+        ),
+        is_pointed_here=draw(st.none() | st.booleans()),
+        dns_warning=draw(st.sampled_from(["", "It could not be looked up."])),
         **closed,
         **(draw(ORDERS) if draw(st.booleans()) else {}),
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from builders import DEFAULT, NOW, app, domain, facts
+from builders import DEFAULT, NOW, app, domain, facts, first_choice
 from certward.errors import ChallengeFailed, OperatorError, RateLimited, Transient
 from certward.model.pki import CertificateFacts
 from certward.model.profiles import Profile, fits
@@ -46,6 +46,7 @@ class Lost:
     failure: OperatorError | None = None
     failed_inputs: tuple[object, ...] | None = None
     wait: timedelta = timedelta()
+    advised: str = ""
 
     def drop_order(self) -> None:
         self.order_url = self.order_issuer = self.order_created_at = ""
@@ -102,6 +103,8 @@ class World:
             served = self.domain.status.get("served") or {}
             if remembers_served(self.domain, served.get("fingerprintSHA256", "")):
                 self.lost.proof = Proof(at=self.now - timedelta(minutes=5), fingerprint=served["fingerprintSHA256"])
+        issuers = (self.app.issuer,) if self.app and self.app.issuer else self.issuers
+        order_issuer = self.lost.order_issuer or order.get("issuer", "")
         return Observed(
             domain=self.domain,
             app=self.app,
@@ -109,12 +112,14 @@ class World:
             secret=secret,
             next_key_type=key[0],
             next_spki=key[1],
-            issuers=(self.app.issuer,) if self.app and self.app.issuer else self.issuers,
+            issuers=issuers,
+            issuer=first_choice(issuers, order_issuer if url else ""),
             order_url=url,
-            order_issuer=self.lost.order_issuer or order.get("issuer", ""),
+            order_issuer=order_issuer,
             order_created_at=self.lost.order_created_at or order.get("createdAt", ""),
             is_preflighted=self.lost.is_preflighted,
             proof=self.lost.proof,
+            advice_in=self._advice_in(secret),
             failure=self.lost.failure,
             is_edited=self._is_edited(),
             wait=self.lost.wait,
@@ -159,6 +164,11 @@ class World:
         """Lose what was in memory."""
         self.lost = Lost()
 
+    def _advice_in(self, secret: SecretState) -> timedelta | None:
+        if secret.facts is None or self.app is None or not self.app.is_automatic:
+            return None
+        return timedelta(days=1) if self.lost.advised == secret.facts.fingerprint_sha256 else timedelta()
+
     def _is_edited(self) -> bool:
         if self.lost.failed_inputs is not None:
             return self.lost.failed_inputs != self._inputs()
@@ -202,6 +212,10 @@ class World:
     def _step(self, observed: Observed, plan: Plan) -> None:
         if plan.step is Step.PROVE:
             self._prove(observed)
+            return
+        if plan.step is Step.ADVICE:
+            assert observed.secret.facts is not None
+            self.lost.advised = observed.secret.facts.fingerprint_sha256
             return
         self.before_effect()
         if self.ca_failures:

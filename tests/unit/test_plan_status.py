@@ -167,7 +167,7 @@ def test_after_a_restart_the_policy_is_as_it_was():
 )
 def test_what_a_hostname_should_point_at(target, kind):
     assert record_type(target) == kind
-    assert status_of(observed(dns_target=target))["dns"]["recordType"] == kind
+    assert status_of(observed(dns_targets=(target,)))["dns"]["recordType"] == kind
 
 
 def test_what_is_remembered_of_a_handshake():

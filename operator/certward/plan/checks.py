@@ -18,6 +18,7 @@ class SecretState:
         facts: its leaf, when key and certificate belong together and can be served; None otherwise.
         problem: why not, as a sentence; empty when facts is set.
         issuer: the configured issuer that it came from; empty when unknown (restored without annotations).
+        instead_of: the issuer that ought to have issued it and why it could not; empty when it did.
         is_trusted: the chain ends in a root that the operator trusts.
         resource_version: changes whenever the Secret does.
     """
@@ -27,6 +28,7 @@ class SecretState:
     facts: CertificateFacts | None = None
     problem: str = ""
     issuer: str = ""
+    instead_of: str = ""
     is_trusted: bool = False
     resource_version: str = ""
 

@@ -70,7 +70,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
     attempts = attempts_of(observed, now)
     step, again, order_open, why = _next_step(observed, facts, wanted, attempts, key_type, now)
     verdict = _verdict(observed, app, facts, obstacle, wanted, attempts)
-    issuer = observed.order_issuer if order_open else next(iter(observed.issuers), "")
+    issuer = observed.order_issuer if order_open else observed.issuer
     return Plan(
         routes=routes,
         step=step,
@@ -80,7 +80,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         # The key of a stored certificate says that a refresh was done, so it stays until the status says so.
         drop_next_key=bool(observed.next_key_type)
         and not order_open
-        and step is not (Step.PROVE if _is_stored(observed) else Step.PLACE),
+        and step not in ((Step.PROVE, Step.ADVICE) if _is_stored(observed) else (Step.PLACE,)),
         status=status.build(
             observed,
             verdict,
@@ -142,11 +142,12 @@ def _next_step(
     """-> (step, when to look again, whether an order stays open, one line for the log)."""
     is_open = _order_stays_open(observed, wanted, key_type)
     looks = _looks(observed, facts, now)
+    if wanted is None and observed.advice_in is not None and observed.advice_in <= timedelta():
+        # Before the handshake: the ingress takes up a new certificate meanwhile, and the status is written once.
+        return Step.ADVICE, timedelta(), False, "the CA's advice on the renewal is due"
     if min(looks) <= timedelta():
         return Step.PROVE, timedelta(), is_open, "handshake is due"
     if wanted is None:
-        if observed.advice_in is not None and observed.advice_in <= timedelta():
-            return Step.ADVICE, timedelta(), False, "the CA's advice on the renewal is due"
         return Step.NONE, _soonest(looks), False, "nothing to do"
     if attempts.held and (attempts.until is None or attempts.until > now):
         if attempts.until is not None:
@@ -179,7 +180,7 @@ def _order_stays_open(observed: Observed, wanted: Wanted | None, key_type: str) 
         return False
     if _is_stored(observed):
         return False
-    return wanted is not None and observed.order_issuer in observed.issuers and observed.next_key_type == key_type
+    return wanted is not None and observed.order_issuer == observed.issuer and observed.next_key_type == key_type
 
 
 def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> timedelta:

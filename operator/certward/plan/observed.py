@@ -64,6 +64,7 @@ class Observed:
         foreign: routes of others for the same host, as "Kind namespace/name".
         disturbed: time since the routes of others for this host last changed; None: not lately.
         issuers: names of the issuers that may be used, in order; empty when none fits.
+        issuer: the one of them to ask: the first that can issue at the moment.
         unknown_issuer: the issuer that the App names and the configuration lacks; else empty.
         order_url: the open order, from status or from this process; empty when none.
         order_issuer: the issuer of that order.
@@ -77,7 +78,9 @@ class Observed:
         is_edited: spec, App, Secret, refresh annotation or configuration changed since the last failure.
         wait: how long the CA asked to wait before the open order is looked at again.
         probe_interval: how often a converged host is checked by handshake.
-        dns_target: what the hostname should point at; empty when the configuration does not say.
+        dns_targets: what the hostname should point at: a name, or addresses; empty when the configuration does not say.
+        is_pointed_here: a look from outside has shown that the hostname leads here, or does not; None: not looked.
+        dns_warning: what that look found amiss without its being certain, as a sentence.
         ingress_class: the class that the App asks for, or the default one.
     """
 
@@ -95,6 +98,7 @@ class Observed:
     next_key_type: str = ""
     next_spki: str = ""
     issuers: tuple[str, ...] = ()
+    issuer: str = ""
     unknown_issuer: str = ""
     order_url: str = ""
     order_issuer: str = ""
@@ -108,7 +112,9 @@ class Observed:
     is_edited: bool = False
     wait: timedelta = timedelta()
     probe_interval: timedelta = timedelta(minutes=10)
-    dns_target: str = ""
+    dns_targets: tuple[str, ...] = ()
+    is_pointed_here: bool | None = None
+    dns_warning: str = ""
     ingress_class: str = ""
 
     @property

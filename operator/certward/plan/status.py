@@ -68,11 +68,8 @@ def build(
     }
     if next_attempt:
         built["attempts"]["nextAttempt"] = format_time(next_attempt)
-    if observed.dns_target:
-        built["dns"] = {
-            "target": observed.dns_target,
-            "recordType": record_type(observed.dns_target),
-        }
+    if dns := _dns(observed, before):
+        built["dns"] = dns
     if is_routed and (routed_by := observed.ingress_class if has_arrived else before.get("ingressClassName")):
         built["ingressClassName"] = routed_by
     if is_routed and (certificate := _certificate(observed, is_served=is_served)):
@@ -91,6 +88,17 @@ def build(
     if handled:
         built["handled"] = handled
     return built
+
+
+def _dns(observed: Observed, before: Mapping[str, Any]) -> dict[str, Any]:
+    """What the hostname should point at, and whether it was found to."""
+    dns: dict[str, Any] = {}
+    if observed.dns_targets:
+        dns = {"target": ", ".join(observed.dns_targets), "recordType": record_type(observed.dns_targets[0])}
+    known = observed.is_pointed_here
+    if known is None:
+        known = (before.get("dns") or {}).get("verified")
+    return dns if known is None else {**dns, "verified": known}
 
 
 def record_type(target: str) -> str:
@@ -159,13 +167,13 @@ def _conditions(observed: Observed, verdict: Verdict, now: datetime, *, is_serve
         ready = no("Ready", reason, verdict.message)
         served = no("Served", "NoCertificate", "There is no certificate to serve.")
     issued = (
-        yes("CertificateIssued", "Issued")
+        yes("CertificateIssued", "Issued", _by_whom(observed))
         if facts and observed.app
         else no("CertificateIssued", reason, verdict.message)
     )
     return [
         ready,
-        _dns_verified(observed),
+        _dns_verified(observed, verdict),
         issued,
         served,
         _policy_enforced(observed, is_served=is_served),
@@ -175,10 +183,26 @@ def _conditions(observed: Observed, verdict: Verdict, now: datetime, *, is_serve
     ]
 
 
-def _dns_verified(observed: Observed) -> Condition:
+def _dns_verified(observed: Observed, verdict: Verdict) -> Condition:
+    if verdict.reason.startswith("DNS"):
+        return no("DNSVerified", verdict.reason, verdict.message)
+    if observed.dns_warning:
+        return unknown("DNSVerified", "Doubtful", observed.dns_warning)
+    if observed.is_pointed_here:
+        return yes("DNSVerified", "PointsHere", "The hostname leads here.")
     if observed.secret.facts and observed.secret.is_managed:
         return yes("DNSVerified", "Validated", "The CA reached this cluster under the hostname.")
     return unknown("DNSVerified", "NotChecked", "The CA has not validated the hostname yet.")
+
+
+def _by_whom(observed: Observed) -> str:
+    """Why it was not the first issuer, if it was not."""
+    if not observed.secret.instead_of:
+        return ""
+    first, _, why = observed.secret.instead_of.partition(": ")
+    return (
+        f"Issued by {observed.secret.issuer}, because {first} could not; {first} is asked again at the renewal. {why}"
+    )
 
 
 def _policy_enforced(observed: Observed, *, is_served: bool) -> Condition:

@@ -18,6 +18,7 @@ from certward.names import (
 
 Manifest = dict[str, Any]
 ANNOTATION_ISSUER = f"{GROUP}/issuer"
+ANNOTATION_INSTEAD_OF = f"{GROUP}/issued-instead-of"
 ANNOTATION_HOSTNAME = f"{GROUP}/hostname"
 
 
@@ -52,9 +53,13 @@ def shared_meta(namespace: str, name: str) -> Manifest:
     return {"name": name, "namespace": namespace, "labels": {LABEL_MANAGED_BY: MANAGED_BY}}
 
 
-def certificate_secret(domain: Domain, *, chain_pem: bytes, key_pem: bytes, issuer: str) -> Manifest:
+def certificate_secret(
+    domain: Domain, *, chain_pem: bytes, key_pem: bytes, issuer: str, instead_of: str = ""
+) -> Manifest:
     """`<domain>-tls`: certificate and key in one object, so that they change together."""
     annotations = {ANNOTATION_ISSUER: issuer, ANNOTATION_HOSTNAME: domain.hostname}
+    if instead_of:
+        annotations[ANNOTATION_INSTEAD_OF] = instead_of
     return {
         "apiVersion": "v1",
         "kind": "Secret",

@@ -22,6 +22,7 @@ from certward.runtime.gather import Gatherer, inputs_of
 from certward.runtime.issuance import Issuance
 from certward.runtime.memory import Memories, Memory
 from certward.runtime.namespaces import Namespaces
+from certward.runtime.preflight import Preflights
 from certward.runtime.proving import Prover
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
@@ -54,6 +55,7 @@ class Domains:
         services: Services,
         namespaces: Namespaces,
         issuance: Issuance,
+        preflights: Preflights,
         prover: Prover,
         memories: Memories,
     ) -> None:
@@ -67,6 +69,7 @@ class Domains:
         self._services = services
         self._namespaces = namespaces
         self._issuance = issuance
+        self._preflights = preflights
         self._prover = prover
         self._memories = memories
 
@@ -138,7 +141,7 @@ class Domains:
                     gateway=class_.gateway,
                 )
             )
-            is_answered = self._issuance.is_answered(observed, plan, memory)
+            is_answered = self._preflights.is_answered(observed, plan, memory)
             self._prover.before_change(observed, plan, memory)
             is_changed = self._ensurer.present((*rendered.shared, *rendered.own))
             if is_changed and is_answered:
@@ -153,7 +156,7 @@ class Domains:
                 self._ensurer.absent(ref for ref in _everything_for(domain) if ref not in kept)
         except Blocked as obstacle:
             log.warning("%s: %s", key_of(domain), obstacle.message)
-            inputs = inputs_of(domain, app, observed.secret)
+            inputs = inputs_of(domain, app, observed.secret, observed.issuer)
             if memory.failed_inputs != inputs or _is_due(domain):
                 memory.failure = ChallengeFailed("ChallengeUnreachable", obstacle.message)
                 memory.is_after_edit = memory.failed_inputs not in (None, inputs)
@@ -205,7 +208,7 @@ class Domains:
                 raise
             self._issuance.failed(observed, memory, failure)
             memory.is_after_edit = observed.is_edited
-            memory.failed_inputs = inputs_of(observed.domain, observed.app, observed.secret)
+            memory.failed_inputs = inputs_of(observed.domain, observed.app, observed.secret, observed.issuer)
             log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
             return None
 

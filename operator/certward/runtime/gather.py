@@ -19,6 +19,7 @@ from certward.runtime.memory import Advice, Memories, Memory
 from certward.runtime.policies import Policies
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
+from certward.runtime.troubles import Troubles
 
 #: Without an App no profile is in force; this one is never rendered.
 _NOTHING = Effective(profiles.profile(profiles.REVISIONS[-1], "default"))
@@ -43,6 +44,7 @@ class Gatherer:
         services: Services,
         policies: Policies,
         foreign: ForeignRoutes,
+        troubles: Troubles,
         memories: Memories,
         roots_pem: bytes,
     ) -> None:
@@ -53,6 +55,7 @@ class Gatherer:
         self._services = services
         self._policies = policies
         self._foreign = foreign
+        self._troubles = troubles
         self._memories = memories
         self._roots_pem = roots_pem
 
@@ -74,6 +77,9 @@ class Gatherer:
         if memory.proof is None:
             memory.proof = self._remembered_proof(domain, ingress_class)
         advice = self._advice(domain, app, secret, memory)
+        issuers = self._issuers(app)
+        order_issuer = memory.order_issuer or str(order.get("issuer") or "")
+        issuer = self._troubles.choose(issuers, order_issuer if url else "", memory)
         effective = self._policies.effective(app) if app else _NOTHING
         return Observed(
             domain=domain,
@@ -89,10 +95,11 @@ class Gatherer:
             missing_service=self._services.missing(app) if app else "",
             next_key_type=next_type,
             next_spki=next_spki,
-            issuers=self._issuers(app),
+            issuers=issuers,
+            issuer=issuer,
             unknown_issuer=app.issuer if app and app.issuer and not self._config.issuer(app.issuer) else "",
             order_url=url,
-            order_issuer=memory.order_issuer or str(order.get("issuer") or ""),
+            order_issuer=order_issuer,
             order_created_at=memory.order_created_at or str(order.get("createdAt") or ""),
             is_unanswered=memory.order is None or any(not one.answered for one in memory.order.pending),
             is_preflighted=memory.is_preflighted and time.monotonic() - memory.preflight_seen < _PREFLIGHT_BELIEVED,
@@ -102,10 +109,12 @@ class Gatherer:
             failure=memory.failure,
             is_edited=memory.is_after_edit
             if memory.failure
-            else _is_edited(domain, memory, inputs_of(domain, app, secret)),
+            else _is_edited(domain, memory, inputs_of(domain, app, secret, issuer)),
             wait=timedelta(seconds=max(memory.wait_until - time.monotonic(), 0.0)),
             probe_interval=self._config.probe.interval,
-            dns_target=self._dns_target(ingress_class),
+            dns_targets=self._classes.settings(ingress_class).dns_target or self._config.dns.target,
+            is_pointed_here=memory.is_pointed_here,
+            dns_warning=memory.dns_warning,
             ingress_class=ingress_class,
         )
 
@@ -157,10 +166,6 @@ class Gatherer:
             return (app.issuer,) if self._config.issuer(app.issuer) else ()
         return tuple(issuer.name for issuer in self._config.issuers)
 
-    def _dns_target(self, ingress_class: str) -> str:
-        targets = self._classes.settings(ingress_class).dns_target or self._config.dns.target
-        return str(targets[0]) if targets else ""
-
     def _remembered_proof(self, domain: Domain, ingress_class: str) -> Proof | None:
         """What the status remembers of a handshake, due again within an interval, spread by the object's uid."""
         served = domain.status.get("served") or {}
@@ -177,11 +182,11 @@ def _since(at: float | None) -> timedelta | None:
     return None if at is None else timedelta(seconds=time.monotonic() - at)
 
 
-def inputs_of(domain: Domain, app: App | None, secret: SecretState) -> tuple[object, ...]:
+def inputs_of(domain: Domain, app: App | None, secret: SecretState, issuer: str) -> tuple[object, ...]:
     """What an attempt is based on; when it changes, a new attempt is made at once."""
     asked = domain.meta.annotations.get(ANNOTATION_REFRESH, "")
     of_app = (app.meta.uid, app.meta.generation) if app else ()
-    return (domain.meta.generation, asked, of_app, secret.resource_version)
+    return (domain.meta.generation, asked, of_app, secret.resource_version, issuer)
 
 
 def _is_edited(domain: Domain, memory: Memory, inputs: tuple[object, ...]) -> bool:

@@ -1,7 +1,6 @@
 """The steps that talk to the CA: see that the challenge path works, place an order, take it one step further."""
 
 import logging
-import secrets as randomness
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -10,28 +9,17 @@ from certward.config import Config
 from certward.errors import ChallengeFailed, OperatorError, RateLimited, Transient
 from certward.model import keys, pki
 from certward.model.resources import format_time, key_of
-from certward.names import CHALLENGE_PATH
 from certward.plan import schedule
 from certward.plan.observed import Observed, Plan, Step
 from certward.plan.schedule import Window
-from certward.probe.handshake import probe_name
-from certward.probe.httpget import http_get
-from certward.probe.link import ProbeFailed
-from certward.runtime.addresses import Addresses
 from certward.runtime.issuers import Issuers
 from certward.runtime.memory import Advice, Memory
-from certward.runtime.reports import Reports
+from certward.runtime.preflight import Preflights
 from certward.runtime.secrets import Secrets
+from certward.runtime.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
-#: How long the ingress may take to route a new challenge path before that counts as a failure.
-_PREFLIGHT_PATIENCE = 20.0
-_PREFLIGHT_PAUSE = timedelta(milliseconds=100)
-#: So long it is looked at without a pause; then ever less often.
-_PREFLIGHT_BURST = 0.6
-#: When nobody has looked for so long (the API server was away), what was waited before does not count.
-_PREFLIGHT_GAP = 10.0
 #: When to ask a CA for its advice again that did not answer.
 _ADVICE_RETRY = timedelta(minutes=10)
 #: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
@@ -42,13 +30,13 @@ class Issuance:
     """Does the CA steps of a plan. For many threads."""
 
     def __init__(
-        self, config: Config, issuers: Issuers, secrets: Secrets, addresses: Addresses, reports: Reports
+        self, config: Config, issuers: Issuers, secrets: Secrets, preflights: Preflights, troubles: Troubles
     ) -> None:
         self._config = config
         self._issuers = issuers
         self._secrets = secrets
-        self._addresses = addresses
-        self._reports = reports
+        self._preflights = preflights
+        self._troubles = troubles
 
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         """Do one step.
@@ -63,7 +51,7 @@ class Issuance:
             self._ask_advice(observed, memory)
             return None
         if plan.step is Step.PREFLIGHT:
-            return self._preflight(observed, plan, memory)
+            return self._preflights.step(observed, plan, memory)
         if plan.step is Step.PLACE:
             return self._place(observed, plan, memory)
         return self._advance(observed, plan, memory)
@@ -73,24 +61,27 @@ class Issuance:
         memory.failure = failure
         memory.is_preflighted = False
         memory.preflight_since = None
+        self._troubles.note(observed.issuer, failure, memory)
+        passed_on_to = self._troubles.choose(observed.issuers, observed.issuer, memory)
+        if passed_on_to != observed.issuer:
+            log.warning(
+                "%s (%s): issuer %s cannot issue, so %s is asked: %s",
+                key_of(observed.domain),
+                observed.domain.hostname,
+                observed.issuer,
+                passed_on_to,
+                failure.message,
+            )
+            memory.failure = None
+            memory.drop_order()
+            self._secrets.drop_next_key(observed.domain)
+            return
         is_gone = failure.reason == "OrderInvalid"
         can_go_on = isinstance(failure, Transient | RateLimited) and observed.order_url and not is_gone
         if not can_go_on:
             memory.drop_order()
             if observed.order_url:
                 self._secrets.drop_next_key(observed.domain)
-
-    def is_answered(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
-        """Whether the challenge path answers rightly although its route is only about to be made.
-
-        Then it is the route of a former owner of the hostname, which the ingress will drop, maybe for a moment before
-        it takes up the new one; a validation in that moment would fail.
-        """
-        if observed.secret.facts or memory.is_preflighted or observed.order_url or not plan.routes:
-            return False
-        address = self._addresses.http(observed.app) if plan.routes.challenge else None
-        thumbprint = self._issuers.thumbprint(plan.issuer) if address else None
-        return bool(address and thumbprint and not self._look(address, observed.domain.hostname, thumbprint))
 
     def _ask_advice(self, observed: Observed, memory: Memory) -> None:
         """Ask the CA when it wants the certificate renewed (RFC 9773). Its silence is no failure of the Domain's."""
@@ -110,46 +101,6 @@ class Issuance:
         wait = schedule.ask_again_after(facts.not_before, facts.not_after, again)
         ask_at = time.monotonic() + wait / timedelta(seconds=1)
         memory.advice = Advice(facts.fingerprint_sha256, window, ask_at)
-
-    def _preflight(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
-        issuer = self._issuers.ready(plan.issuer)
-        started = time.monotonic()
-        if started < memory.settle_until:
-            return _PREFLIGHT_PAUSE
-        if memory.preflight_since is None or started - memory.preflight_seen > _PREFLIGHT_GAP:
-            memory.preflight_since = started
-        address = self._addresses.http(observed.app)
-        if address is None:
-            memory.is_preflighted, memory.preflight_seen = True, started  # nothing to look at; the CA will tell
-            return None
-        while True:
-            problem = self._look(address, observed.domain.hostname, issuer.thumbprint)
-            memory.preflight_seen = time.monotonic()
-            memory.is_preflighted = not problem
-            if not problem:
-                memory.preflight_since = None
-                return None
-            waited = memory.preflight_seen - memory.preflight_since
-            if waited > _PREFLIGHT_PATIENCE:
-                # The CA has not been asked, so its delays after failed validations need not be kept.
-                raise Transient("ChallengeUnreachable", problem + self._reports.on(observed))
-            if waited > _PREFLIGHT_BURST:
-                return max(_PREFLIGHT_PAUSE, timedelta(seconds=waited / 4))
-            time.sleep(0.03)
-
-    def _look(self, address: tuple[str, int], hostname: str, thumbprint: str) -> str:
-        """What is wrong with the challenge path at the ingress's own address; empty when it answers rightly."""
-        token = randomness.token_urlsafe(24)
-        try:
-            answer = http_get(address, probe_name(hostname), f"{CHALLENGE_PATH}{token}", timeout=3.0)
-        except ProbeFailed as failure:
-            return f"The ingress does not answer plain HTTP for {hostname}: {failure.message}"
-        if answer.status == 200 and answer.body.strip() == f"{token}.{thumbprint}".encode():  # noqa: PLR2004
-            return ""
-        return (
-            f"The ingress answers {answer.status} for {hostname}{CHALLENGE_PATH} instead of leading to the operator; "
-            "look for a redirect, an allow list or another route for that host."
-        )
 
     def _place(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         domain, app = observed.domain, observed.app
@@ -201,11 +152,12 @@ class Issuance:
                 return None
             if wait > 0:
                 time.sleep(wait)
-        self._store(observed, memory.order.certificate_pem, key_pem, memory.order_issuer)
+        self._store(observed, memory.order.certificate_pem, key_pem, memory)
+        self._troubles.over(memory.order_issuer)
         memory.drop_order()
         return None
 
-    def _store(self, observed: Observed, chain_pem: bytes, key_pem: bytes, issuer: str) -> None:
+    def _store(self, observed: Observed, chain_pem: bytes, key_pem: bytes, memory: Memory) -> None:
         """Check what the CA gave and keep it. What is wrong is not kept and counts as a failed order."""
         domain = observed.domain
         try:
@@ -214,5 +166,9 @@ class Issuance:
             facts = pki.check_pair(chain_pem, key_pem, [domain.hostname], at)
         except keys.CertificateProblem as problem:
             raise ChallengeFailed("OrderInvalid", f"The CA issued a certificate of no use: {problem}") from problem
-        self._secrets.store_certificate(domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer)
+        issuer, first = memory.order_issuer, observed.issuers[0] if observed.issuers else ""
+        instead_of = "" if issuer == first else f"{first}: {self._troubles.with_issuer(first, memory)}"
+        self._secrets.store_certificate(
+            domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of
+        )
         log.info("%s (%s): certificate %s stored", key_of(domain), domain.hostname, facts.serial_number)

@@ -1,7 +1,8 @@
 """What a process knows of a Domain beyond the API server: all of it can be lost without harm."""
 
 import threading
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from certward.errors import OperatorError
 from certward.model.resources import Key
 from certward.plan.observed import Proof
 from certward.plan.schedule import Window
+from certward.probe.preflight import Outcome
 from certward.probe.tickets import Session
 
 if TYPE_CHECKING:
@@ -41,6 +43,10 @@ class Memory:
         is_resumed: the open order was placed by an earlier process.
         is_preflighted: the challenge path has been seen to work since the last failure.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
+        flight: the look from outside that is under way.
+        is_pointed_here: what the last one found: the hostname leads here, or not; None: there was none.
+        dns_warning: what it found amiss without its being certain.
+        refusals: issuers that refuse this hostname: why, and until which monotonic time they are not asked.
         preflight_seen: monotonic time of the last look at it.
         disturbed_at: monotonic time at which routes of others for this host last changed.
         session: a TLS session of the profile before, kept until it has been shown not to resume.
@@ -61,6 +67,10 @@ class Memory:
     is_resumed: bool = False
     is_preflighted: bool = False
     preflight_since: float | None = None
+    flight: Future[Outcome] | None = None
+    is_pointed_here: bool | None = None
+    dns_warning: str = ""
+    refusals: dict[str, tuple[str, float]] = field(default_factory=dict)
     preflight_seen: float = 0.0
     disturbed_at: float | None = None
     session: Session | None = None
@@ -81,6 +91,7 @@ class Memory:
             self.session = None
             self.is_preflighted = False
             self.preflight_since = None
+            self.flight = None
         self.ingress_class = ingress_class
 
     def drop_order(self) -> None:

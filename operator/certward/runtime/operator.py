@@ -33,6 +33,7 @@ from certward.runtime.lease import Leadership
 from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.policies import Policies
+from certward.runtime.preflight import Preflights
 from certward.runtime.proving import Prover
 from certward.runtime.queue import WorkQueue
 from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
@@ -40,6 +41,7 @@ from certward.runtime.reports import Reports
 from certward.runtime.secrets import Secrets
 from certward.runtime.server import HealthServer
 from certward.runtime.services import Services
+from certward.runtime.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +87,8 @@ class Operator:
             config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS
         )
         self._policies = Policies(config, client, self.cache, namespace=options.namespace)
-        foreign = ForeignRoutes()
+        foreign, troubles = ForeignRoutes(), Troubles()
+        preflights = Preflights(config, self._issuers, addresses, reports, self._queue.add)
         memories = Memories(datetime.now(UTC))
         gatherer = Gatherer(
             config,
@@ -95,6 +98,7 @@ class Operator:
             services=services,
             policies=self._policies,
             foreign=foreign,
+            troubles=troubles,
             memories=memories,
             roots_pem=_system_roots(),
         )
@@ -113,7 +117,8 @@ class Operator:
                 secrets=secrets,
                 services=services,
                 namespaces=self._namespaces,
-                issuance=Issuance(config, self._issuers, secrets, addresses, reports),
+                issuance=Issuance(config, self._issuers, secrets, preflights, troubles),
+                preflights=preflights,
                 prover=Prover(config, self.cache, classes=classes, addresses=addresses, reports=reports),
                 memories=memories,
             ),

@@ -14,7 +14,7 @@ from certward.model.keys import CertificateProblem
 from certward.model.resources import Domain, secret_name
 from certward.names import LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
 from certward.plan.checks import SecretState
-from certward.render.manifests import ANNOTATION_ISSUER, certificate_secret, next_key_secret
+from certward.render.manifests import ANNOTATION_INSTEAD_OF, ANNOTATION_ISSUER, certificate_secret, next_key_secret
 
 
 class Secrets:
@@ -81,9 +81,22 @@ class Secrets:
         """Delete the key of an order that is over."""
         self._client.delete("Secret", domain.meta.namespace, domain.next_secret_name)
 
-    def store_certificate(self, domain: Domain, *, chain_pem: bytes, key_pem: bytes, issuer: str) -> None:
-        """Put certificate and key into `<domain>-tls`, in one write."""
-        self._client.apply(certificate_secret(domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer))
+    def store_certificate(
+        self, domain: Domain, *, chain_pem: bytes, key_pem: bytes, issuer: str, instead_of: str = ""
+    ) -> None:
+        """Put certificate and key into `<domain>-tls`, in one write.
+
+        Args:
+            domain: whose.
+            chain_pem: the certificate and its chain.
+            key_pem: its key.
+            issuer: the configured issuer that it came from.
+            instead_of: the issuer that was to be asked and why it could not issue; empty when it was this one.
+        """
+        manifest = certificate_secret(
+            domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of
+        )
+        self._client.apply(manifest)
 
 
 def _is_ours(live: Mapping[str, Any], domain: Domain) -> bool:
@@ -92,10 +105,12 @@ def _is_ours(live: Mapping[str, Any], domain: Domain) -> bool:
 
 
 def _read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: bytes) -> SecretState:
+    annotations = live["metadata"].get("annotations") or {}
     state = SecretState(
         exists=True,
         is_managed=_is_ours(live, domain),
-        issuer=(live["metadata"].get("annotations") or {}).get(ANNOTATION_ISSUER, ""),
+        issuer=annotations.get(ANNOTATION_ISSUER, ""),
+        instead_of=annotations.get(ANNOTATION_INSTEAD_OF, ""),
         resource_version=str(live["metadata"]["resourceVersion"]),
     )
     if not state.is_managed:

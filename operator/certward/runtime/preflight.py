@@ -1,0 +1,193 @@
+"""The looks before a CA is asked: the challenge path at the ingress, then DNS, CAA and the path from outside."""
+
+import secrets as randomness
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import NamedTuple
+
+from certward.acme.client import Issuer
+from certward.config import Config
+from certward.errors import Transient
+from certward.model.resources import Key, key_of
+from certward.names import CHALLENGE_PATH
+from certward.plan.observed import Observed, Plan
+from certward.probe.caa import CAAPolicy
+from certward.probe.fetch import Fetcher, Ports
+from certward.probe.handshake import probe_name
+from certward.probe.httpget import http_get
+from certward.probe.link import ProbeFailed
+from certward.probe.preflight import Outcome, Preflight, preflight
+from certward.probe.resolver import Resolver
+from certward.runtime.addresses import Addresses
+from certward.runtime.issuers import Issuers
+from certward.runtime.memory import Memory
+from certward.runtime.reports import Reports
+
+#: How long the ingress may take to route a new challenge path before that counts as a failure.
+_PATIENCE = 20.0
+_PAUSE = timedelta(milliseconds=100)
+#: So long it is looked at without a pause; then ever less often.
+_BURST = 0.6
+#: When nobody has looked for so long (the API server was away), what was waited before does not count.
+_GAP = 10.0
+#: Slow names are looked up beside the workers: at most so many at a time.
+_FLIGHTS = 64
+#: So long a worker waits for a look from outside; then it does something else until it is told.
+_WAITS = 0.05
+_UNTIL_TOLD = timedelta(minutes=2)
+_NOT_YET_ROUTED = ("ChallengeBlocked", "ChallengeUnreachable")
+_OK, _REFUSALS = 200, (401, 403)
+
+
+class Preflights:
+    """Looks at hostnames before orders. For many threads."""
+
+    def __init__(
+        self, config: Config, issuers: Issuers, addresses: Addresses, reports: Reports, wake: Callable[[Key], None]
+    ) -> None:
+        self._mode = config.dns.preflight
+        self._issuers = issuers
+        self._addresses = addresses
+        self._reports = reports
+        self._wake = wake
+        resolver = Resolver([(server.host, server.port) for server in config.dns.resolvers])
+        self._fetcher = Fetcher(resolver, ports=_ports(config))
+        self._pool = ThreadPoolExecutor(_FLIGHTS, thread_name_prefix="preflight")
+        self._places = threading.BoundedSemaphore(_FLIGHTS)
+
+    def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
+        """Take a look.
+
+        Returns:
+            How long to wait before the next one; None: go on, `memory.is_preflighted` says whether all is well.
+
+        Raises:
+            OperatorError: something is wrong with the hostname, or the CA or the API server could not be asked.
+        """
+        started = time.monotonic()
+        if memory.flight is None:
+            if started < memory.settle_until:
+                return _PAUSE
+            issuer = self._issuers.ready(plan.issuer)
+            if memory.preflight_since is None or started - memory.preflight_seen > _GAP:
+                memory.preflight_since = started
+            pause = self._at_the_ingress(observed, issuer, memory)
+            if pause is not None:
+                return pause
+            if self._mode != "off" and not self._take_off(observed, issuer, memory):
+                return _PAUSE
+        return self._land(observed, memory)
+
+    def is_answered(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
+        """Whether the challenge path answers rightly although its route is only about to be made.
+
+        Then it is the route of a former owner of the hostname, which the ingress will drop, maybe for a moment before
+        it takes up the new one; a validation in that moment would fail.
+        """
+        if observed.secret.facts or memory.is_preflighted or observed.order_url or not plan.routes:
+            return False
+        address = self._addresses.http(observed.app) if plan.routes.challenge else None
+        thumbprint = self._issuers.thumbprint(plan.issuer) if address else None
+        return bool(address and thumbprint and not _look(address, observed.domain.hostname, thumbprint))
+
+    def _at_the_ingress(self, observed: Observed, issuer: Issuer, memory: Memory) -> timedelta | None:
+        """Wait until the ingress leads the challenge path here. None: it does, or where it is cannot be told."""
+        address = self._addresses.http(observed.app)
+        started = memory.preflight_seen = time.monotonic()
+        while address is not None:
+            problem = _look(address, observed.domain.hostname, issuer.thumbprint)
+            memory.preflight_seen = time.monotonic()
+            if not problem:
+                break
+            memory.is_preflighted = False
+            waited = memory.preflight_seen - (memory.preflight_since or started)
+            if waited > _PATIENCE:
+                # The CA has not been asked, so its delays after failed validations need not be kept.
+                raise Transient(problem.reason, problem.words + self._reports.on(observed))
+            if waited > _BURST:
+                return max(_PAUSE, timedelta(seconds=waited / 4))
+            time.sleep(0.03)
+        return None
+
+    def _take_off(self, observed: Observed, issuer: Issuer, memory: Memory) -> bool:
+        """Start the look from outside; False when too many are under way."""
+        if not self._places.acquire(blocking=False):
+            return False
+        meta = issuer.directory().get("meta")
+        names = meta.get("caaIdentities") if isinstance(meta, dict) else None
+        identities = tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+        caa = CAAPolicy(identities, issuer.account_url, "http-01", is_wildcard=False)
+        question = Preflight(caa, observed.dns_targets, issuer.thumbprint, self._mode)
+        key = key_of(observed.domain)
+
+        def over(_: Future[Outcome]) -> None:
+            self._places.release()
+            self._wake(key)
+
+        memory.flight = self._pool.submit(preflight, observed.domain.hostname, question, self._fetcher)
+        memory.flight.add_done_callback(over)
+        return True
+
+    def _land(self, observed: Observed, memory: Memory) -> timedelta | None:
+        """Take in what a look from outside has shown, if there was one."""
+        flight = memory.flight
+        if flight is not None:
+            try:
+                outcome = flight.result(timeout=_WAITS)
+            except TimeoutError:
+                return _UNTIL_TOLD
+            memory.flight = None
+            memory.is_pointed_here = outcome.facts.verified
+            memory.dns_warning = outcome.message if outcome.verdict == "warning" else ""
+            waited = time.monotonic() - (memory.preflight_since or 0.0)
+            if outcome.verdict == "blocked":
+                if outcome.reason in _NOT_YET_ROUTED and waited < _PATIENCE:
+                    return max(_PAUSE, timedelta(seconds=waited / 4))  # another replica of the ingress may be slower
+                raise Transient(outcome.reason, outcome.message + self._said(observed, outcome))
+        memory.is_preflighted, memory.preflight_seen = True, time.monotonic()
+        memory.preflight_since = None
+        return None
+
+    def _said(self, observed: Observed, outcome: Outcome) -> str:
+        return self._reports.on(observed) if outcome.reason in _NOT_YET_ROUTED else ""
+
+
+class _Problem(NamedTuple):
+    reason: str
+    words: str
+
+
+def _look(address: tuple[str, int], hostname: str, thumbprint: str) -> _Problem | None:
+    """What is wrong with the challenge path at the ingress's own address; None when it answers rightly."""
+    token = randomness.token_urlsafe(24)
+    try:
+        answer = http_get(address, probe_name(hostname), f"{CHALLENGE_PATH}{token}", timeout=3.0)
+    except ProbeFailed as failure:
+        words = f"The ingress does not answer plain HTTP for {hostname}: {failure.message}"
+        return _Problem("ChallengeUnreachable", words)
+    if answer.status == _OK and answer.body.strip() == f"{token}.{thumbprint}".encode():
+        return None
+    if answer.status in _REFUSALS:
+        return _Problem(
+            "ChallengeBlocked",
+            f"The ingress answers {answer.status} for {hostname}{CHALLENGE_PATH}, so no CA can validate the hostname; "
+            "the administrator has to exempt this path from the allow list or login that holds for the whole ingress.",
+        )
+    return _Problem(
+        "ChallengeUnreachable",
+        f"The ingress answers {answer.status} for {hostname}{CHALLENGE_PATH} instead of leading to the operator; "
+        "look for a redirect or another route for that host.",
+    )
+
+
+def _ports(config: Config) -> Ports:
+    """Where plain HTTP is found at the DNS target: 80, unless the target is an entry of the ingress as configured.
+
+    That is for CAs that ask elsewhere than at port 80.
+    """
+    targets = {target for each in config.ingress.classes.values() for target in each.dns_target} | {*config.dns.target}
+    entries = [each.probe.http_address for each in config.ingress.classes.values() if each.probe.http_address]
+    return Ports(http=next((entry.port for entry in entries if entry.host in targets), 80))
