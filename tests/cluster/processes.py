@@ -154,11 +154,19 @@ def start(state: State, command: Command) -> Process:
     pid = wait_for(lambda: recorded_pid(state, command.name), 10, f"{command.name} writes its process id", every=0.005)
     # While it turns from the shell into the part, its environment is not there for a moment.
     limit = time.monotonic() + 2
-    while (process := identify(state, pid)) is None:
+    while (process := identify(state, pid)) is None or _is_becoming(pid):
         if time.monotonic() > limit or _is_gone(pid):
             raise ClusterError(f"{command.name} ended at once\n{tail(state, command.name)}")
         time.sleep(0.002)
     return process
+
+
+def _is_becoming(pid: int) -> bool:
+    """Tell whether a process is still the shell that is about to become a part."""
+    try:
+        return _BECOME.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def end(state: State, processes: Iterable[Process], grace: float) -> None:
