@@ -29,7 +29,7 @@ from certward.names import ANNOTATION_REFRESH
 from certward.plan import renewal
 from certward.plan.checks import SecretState
 from certward.plan.domain import FAR, decide
-from certward.plan.observed import Observed, Proof, Step, label
+from certward.plan.observed import Observed, Proof, Step, Turn, label
 from certward.plan.schedule import Window
 from property.world import Crash, World
 
@@ -153,6 +153,14 @@ def proofs(draw: st.DrawFn, known: CertificateFacts | None, profile: Profile) ->
     return proof(known, at=NOW - draw(st.sampled_from([timedelta(), timedelta(minutes=2)])), profile=label(profile))
 
 
+TURNS = st.builds(
+    Turn,
+    wait=st.timedeltas(timedelta(seconds=1), timedelta(days=2)),
+    expected=st.none() | st.just(NOW.replace(microsecond=0) + timedelta(hours=3)),
+    words=st.just("The CA takes only so many orders."),
+)
+
+
 def windows() -> st.SearchStrategy[Window]:
     """What a CA may advise: before, around and after now."""
     return st.builds(
@@ -195,6 +203,7 @@ def situations(draw: st.DrawFn) -> Observed:
         is_preflighted=draw(st.booleans()),
         proof=draw(proofs(held.facts, profile)),
         failure=draw(st.none() | FAILURES),
+        turn=draw(st.none() | TURNS),
         window=draw(st.none() | windows()),
         advice_in=draw(st.none() | st.timedeltas(timedelta(hours=-1), timedelta(days=1))),
         is_edited=draw(st.booleans()),

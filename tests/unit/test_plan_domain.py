@@ -25,10 +25,11 @@ from builders import (
 from certward.errors import ChallengeFailed, RateLimited, Rejected, Transient
 from certward.names import ANNOTATION_REFRESH
 from certward.plan.domain import BLOCKED_RECHECK, FAR, PROOF_RETRY, PROOF_RETRY_SLOW, decide
-from certward.plan.observed import Step
+from certward.plan.observed import Step, Turn
 
 MANUAL_ONLY = app(is_automatic=False)
 DUE = facts(not_before=NOW - 61 * DAY, not_after=NOW + 29 * DAY)
+LATER = Turn(timedelta(minutes=30), NOW + timedelta(hours=3), "The CA takes only so many orders.")
 RSA = facts(key_type="RSA-2048")
 
 
@@ -98,6 +99,10 @@ STATES = {
     "no issuer is configured": (observed(issuers=()), "Failed", "CARejected"),
     "nothing has happened yet": (observed(), "InProgress", ""),
     "preflight has passed": (observed(is_preflighted=True), "DNSVerified", ""),
+    "the CA takes no more orders for now": (observed(turn=LATER), "Waiting", "WaitingForBudget"),
+    "others go before for a moment": (observed(turn=Turn(timedelta(seconds=5))), "InProgress", ""),
+    "a renewal waits for the CA's limits": (issued(facts=DUE, turn=LATER), "CertIssued", "WaitingForBudget"),
+    "nothing is wanted, whoever waits": (issued(turn=LATER), "CertIssued", ""),
     "an order is open": (with_order(), "DNSVerified", ""),
     "the certificate is in place": (issued(), "CertIssued", ""),
     "a renewal is due and nothing has failed": (issued(facts=DUE), "CertIssued", ""),

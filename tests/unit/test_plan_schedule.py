@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from builders import DAY, NOW
 from certward.errors import Blocked, ChallengeFailed, Conflict, InvalidSpec, RateLimited, Rejected, Transient
-from certward.plan.schedule import renewal_time, retry_at, spread
+from certward.plan.schedule import Window, ask_again_after, overdue_time, renewal_time, retry_at, spread
 
 MINUTE = timedelta(minutes=1)
 
@@ -65,3 +65,58 @@ def test_many_objects_are_spread_evenly():
     points = [spread(f"uid-{number}", DAY) for number in range(1000)]
     for quarter in range(4):
         assert 200 < sum(DAY * quarter / 4 <= point < DAY * (quarter + 1) / 4 for point in points) < 300
+
+
+LIFE = 90 * DAY
+LIVES = pytest.mark.parametrize("life", [90 * DAY, 45 * DAY, 6 * DAY, timedelta(minutes=10)], ids=str)
+
+
+@LIVES
+@given(st.uuids().map(str), st.floats(0, 1), st.floats(0, 1))
+def test_with_advice_a_certificate_is_renewed_within_the_window_and_between_half_and_five_sixths(
+    life, uid, begin, width
+):
+    window = Window(NOW + life * begin, NOW + life * begin + life * width * (1 - begin))
+    due = renewal_time(NOW, NOW + life, window=window, uid=uid)
+    earliest, latest = NOW + life / 2, NOW + life * 5 / 6
+    assert due <= latest
+    assert due <= max(window.end, earliest)
+    if window.end > earliest:
+        assert due >= earliest
+        assert due >= min(window.start, latest)
+    else:
+        assert window.start <= due, "a window that ends early is taken at its word"
+
+
+def test_a_window_that_has_passed_means_now():
+    now = NOW + DAY
+    assert renewal_time(NOW, NOW + LIFE, window=Window(NOW - 2 * DAY, NOW - DAY), uid="a") < now
+
+
+def test_many_certificates_of_one_day_are_spread_over_the_window():
+    window = Window(NOW + 55 * DAY, NOW + 65 * DAY)
+    dues = sorted(renewal_time(NOW, NOW + LIFE, window=window, uid=f"uid-{number}") for number in range(10_000))
+    by_day = [
+        sum(window.start + day * DAY <= due < window.start + (day + 1) * DAY for due in dues) for day in range(10)
+    ]
+    assert sum(by_day) == 10_000
+    assert all(900 < count < 1100 for count in by_day), by_day
+
+
+def test_a_renewal_is_overdue_when_a_quarter_of_the_time_left_for_it_has_passed():
+    assert overdue_time(NOW + 60 * DAY, NOW + 90 * DAY) == NOW + 67.5 * DAY
+    assert overdue_time(NOW + 90 * DAY, NOW + 80 * DAY) == NOW + 90 * DAY
+
+
+@pytest.mark.parametrize(
+    ("life", "retry_after", "wait"),
+    [
+        (90 * DAY, 6 * timedelta(hours=1), 6 * timedelta(hours=1)),
+        (timedelta(hours=10), 6 * timedelta(hours=1), timedelta(hours=1)),
+        (10 * MINUTE, 6 * timedelta(hours=1), MINUTE),
+        (MINUTE, 6 * timedelta(hours=1), MINUTE),
+        (90 * DAY, timedelta(seconds=1), MINUTE),
+    ],
+)
+def test_the_cas_advice_is_asked_for_again(life, retry_after, wait):
+    assert ask_again_after(NOW, NOW + life, retry_after) == wait

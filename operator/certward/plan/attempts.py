@@ -35,6 +35,8 @@ def attempts_of(observed: Observed, now: datetime) -> Attempts:
         return Attempts(count, until, Verdict(state, failure.reason, failure.message))
     if not failures or observed.is_edited:
         return Attempts()
+    if reason == "WaitingForBudget":
+        return Attempts(failures)  # its turn comes when it comes; what the status tells of it is an estimate
     message = observed.domain.status.get("message") or ""
     until = parse_time(before["nextAttempt"]) if before.get("nextAttempt") else None
     if until is None:

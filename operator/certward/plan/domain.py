@@ -90,7 +90,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
             has_order=order_open,
             handled_refresh=_is_stored(observed),
             failures=attempts.failures if wanted else 0,
-            next_attempt=attempts.until if wanted else None,
+            next_attempt=_next_attempt(observed, attempts, verdict) if wanted else None,
         ),
         again_after=min(again, BLOCKED_RECHECK) if obstacle and observed.secret.exists and not facts else again,
         why=why,
@@ -155,6 +155,8 @@ def _next_step(
         return Step.NONE, _soonest(looks), is_open, attempts.held.reason
     if is_open and observed.wait > timedelta():
         return Step.NONE, _soonest([*looks, observed.wait]), True, "the CA works on the order"
+    if not is_open and observed.turn is not None:
+        return Step.NONE, _soonest([*looks, observed.turn.wait]), False, "it waits for its turn"
     if not observed.is_preflighted and (observed.is_unanswered or not is_open):
         return Step.PREFLIGHT, _soonest(looks), is_open, wanted.message
     return Step.ADVANCE if is_open else Step.PLACE, timedelta(), is_open, wanted.message
@@ -228,12 +230,26 @@ def _verdict(
             "AutomaticDisabled",
             f"Automatic certificates are off; set spec.certificates.automatic: true on App {app.meta.name}.",
         )
-    trouble = obstacle or (attempts.held if wanted else None)
+    trouble = obstacle or ((attempts.held or _waiting(observed)) if wanted else None)
     if facts:
         return Verdict("CertIssued", *trouble[1:]) if trouble else Verdict("CertIssued")
     if trouble:
         return trouble
     return Verdict("DNSVerified" if observed.is_preflighted or observed.order_url else "InProgress")
+
+
+def _waiting(observed: Observed) -> Verdict | None:
+    """What is said while the order waits for its turn; nothing where it comes in a moment."""
+    turn = observed.turn
+    if turn is None or turn.expected is None or observed.order_url:
+        return None
+    return Verdict("Waiting", "WaitingForBudget", turn.words)
+
+
+def _next_attempt(observed: Observed, attempts: Attempts, verdict: Verdict) -> datetime | None:
+    if verdict.reason == "WaitingForBudget" and observed.turn:
+        return observed.turn.expected
+    return attempts.until
 
 
 def _soonest(looks: list[timedelta]) -> timedelta:

@@ -46,6 +46,21 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What is known while a Domain waits for its turn at the CA.
+
+    Attributes:
+        wait: how long until it is worth asking again.
+        expected: when its turn is expected, coarsely; None: so soon that nothing is said.
+        words: what it waits for, as a sentence.
+    """
+
+    wait: timedelta
+    expected: datetime | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that a decision about one Domain depends on.
 
@@ -70,6 +85,7 @@ class Observed:
         order_issuer: the issuer of that order.
         order_created_at: when it was placed, RFC 3339.
         is_unanswered: the CA may not have been told yet to validate the open order.
+        turn: set while the CA's limits, or other Domains, go before this one's order.
         is_preflighted: the challenge path has been seen to work at the ingress since the last failure.
         proof: what the last handshake of this process showed; None after a restart.
         failure: what the step before ended with; None when it went well or there was none.
@@ -104,6 +120,7 @@ class Observed:
     order_issuer: str = ""
     order_created_at: str = ""
     is_unanswered: bool = False
+    turn: Turn | None = None
     is_preflighted: bool = False
     proof: Proof | None = None
     failure: OperatorError | None = None

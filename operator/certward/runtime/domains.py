@@ -87,6 +87,7 @@ class Domains:
             domain = self._cache.domain(key.namespace, key.name)
             if domain is None or domain.meta.is_deleting:
                 self._memories.drop(key)
+                self._issuance.forget(key)
                 self._secrets.forget(key.namespace, key.name)
                 return None, touched  # the API server deletes what belongs to it, by ownerReferences
             pause = self._pass(domain, self._memories.of(key, domain.meta.uid), touched)

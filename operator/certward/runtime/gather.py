@@ -12,7 +12,7 @@ from certward.model.resources import App, Domain
 from certward.names import ANNOTATION_REFRESH
 from certward.plan import schedule
 from certward.plan.checks import SecretState
-from certward.plan.observed import Observed, Proof
+from certward.plan.observed import Observed, Proof, Turn
 from certward.plan.status import remembers_served
 from certward.runtime.classes import Classes
 from certward.runtime.memory import Advice, Memories, Memory
@@ -102,6 +102,7 @@ class Gatherer:
             order_issuer=order_issuer,
             order_created_at=memory.order_created_at or str(order.get("createdAt") or ""),
             is_unanswered=memory.order is None or any(not one.answered for one in memory.order.pending),
+            turn=_turn(memory, issuer),
             is_preflighted=memory.is_preflighted and time.monotonic() - memory.preflight_seen < _PREFLIGHT_BELIEVED,
             proof=memory.proof,
             window=advice.window if advice else None,
@@ -176,6 +177,14 @@ class Gatherer:
         interval = self._config.probe.interval
         at = self._memories.started_at - interval + schedule.spread(domain.meta.uid, interval)
         return Proof(at=at, fingerprint=served["fingerprintSHA256"])
+
+
+def _turn(memory: Memory, issuer: str) -> Turn | None:
+    """The place in the line for an order at this issuer, until it is time to ask again."""
+    waiting, now = memory.waiting, time.monotonic()
+    if waiting is None or waiting.issuer != issuer or waiting.ask_at <= now:
+        return None
+    return Turn(timedelta(seconds=waiting.ask_at - now), waiting.expected, waiting.words)
 
 
 def _since(at: float | None) -> timedelta | None:

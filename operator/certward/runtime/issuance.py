@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 from certward.acme import certificates, orders
 from certward.config import Config
-from certward.errors import ChallengeFailed, OperatorError, RateLimited, Transient
+from certward.errors import ChallengeFailed, OperatorError, RateLimited, Rejected, Transient
 from certward.model import keys, pki
-from certward.model.resources import format_time, key_of
-from certward.plan import schedule
+from certward.model.resources import Key, format_time, key_of, parse_time
+from certward.plan import renewal, schedule
 from certward.plan.observed import Observed, Plan, Step
 from certward.plan.schedule import Window
+from certward.plan.turns import OrderRequest
 from certward.runtime.issuers import Issuers
-from certward.runtime.memory import Advice, Memory
+from certward.runtime.ledger import Ledger
+from certward.runtime.memory import Advice, Memory, Waiting
 from certward.runtime.preflight import Preflights
 from certward.runtime.secrets import Secrets
 from certward.runtime.troubles import Troubles
@@ -30,13 +32,21 @@ class Issuance:
     """Does the CA steps of a plan. For many threads."""
 
     def __init__(
-        self, config: Config, issuers: Issuers, secrets: Secrets, preflights: Preflights, troubles: Troubles
+        self,
+        config: Config,
+        issuers: Issuers,
+        *,
+        secrets: Secrets,
+        preflights: Preflights,
+        troubles: Troubles,
+        ledger: Ledger,
     ) -> None:
         self._config = config
         self._issuers = issuers
         self._secrets = secrets
         self._preflights = preflights
         self._troubles = troubles
+        self._ledger = ledger
 
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         """Do one step.
@@ -56,11 +66,16 @@ class Issuance:
             return self._place(observed, plan, memory)
         return self._advance(observed, plan, memory)
 
+    def forget(self, key: Key) -> None:
+        """A Domain is gone; it waits for nothing any more."""
+        self._ledger.withdraw(key)
+
     def failed(self, observed: Observed, memory: Memory, failure: OperatorError) -> None:
         """Take note of a failure; what cannot go on is dropped, so that the next attempt starts afresh."""
         memory.failure = failure
         memory.is_preflighted = False
         memory.preflight_since = None
+        has_order = memory.order is not None or bool(observed.order_url)
         self._troubles.note(observed.issuer, failure, memory)
         passed_on_to = self._troubles.choose(observed.issuers, observed.issuer, memory)
         if passed_on_to != observed.issuer:
@@ -73,15 +88,22 @@ class Issuance:
                 failure.message,
             )
             memory.failure = None
-            memory.drop_order()
-            self._secrets.drop_next_key(observed.domain)
+            self._give_up(observed, memory, failure, has_order=has_order)
             return
         is_gone = failure.reason == "OrderInvalid"
         can_go_on = isinstance(failure, Transient | RateLimited) and observed.order_url and not is_gone
         if not can_go_on:
-            memory.drop_order()
-            if observed.order_url:
-                self._secrets.drop_next_key(observed.domain)
+            self._give_up(observed, memory, failure, has_order=has_order)
+
+    def _give_up(self, observed: Observed, memory: Memory, failure: OperatorError, *, has_order: bool) -> None:
+        """Drop the order, and the key that was made for it."""
+        if has_order:
+            is_validation = isinstance(failure, ChallengeFailed) and failure.reason != "OrderInvalid"
+            issuer = observed.order_issuer or observed.issuer
+            self._ledger.failed(issuer, key_of(observed.domain), is_validation=is_validation)
+        memory.drop_order()
+        if observed.order_url:
+            self._secrets.drop_next_key(observed.domain)
 
     def _ask_advice(self, observed: Observed, memory: Memory) -> None:
         """Ask the CA when it wants the certificate renewed (RFC 9773). Its silence is no failure of the Domain's."""
@@ -103,22 +125,42 @@ class Issuance:
         memory.advice = Advice(facts.fingerprint_sha256, window, ask_at)
 
     def _place(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
-        domain, app = observed.domain, observed.app
+        domain, app, key = observed.domain, observed.app, key_of(observed.domain)
         issuer = self._issuers.ready(plan.issuer)
-        key_pem = self._secrets.next_key(domain)
-        if key_pem is None or self._secrets.next_key_facts(domain)[0] != plan.key_type:
-            key_pem = keys.generate_key(plan.key_type)
-            self._secrets.store_next_key(domain, key_pem)
+        replaces = _replaced(observed, plan.issuer) if "renewalInfo" in issuer.directory() else ""
+        request = _request(observed, plan.issuer, replaces)
+        wait = self._ledger.ask(plan.issuer, request)
+        if wait is not None:
+            ask_at = time.monotonic() + wait / timedelta(seconds=1)
+            memory.waiting = Waiting(plan.issuer, ask_at, *self._ledger.told(plan.issuer, request))
+            return None
+        memory.waiting = None
+        try:
+            key_pem = self._secrets.next_key(domain)
+            if key_pem is None or self._secrets.next_key_facts(domain)[0] != plan.key_type:
+                key_pem = keys.generate_key(plan.key_type)
+                self._secrets.store_next_key(domain, key_pem)
+        except OperatorError:
+            self._ledger.cancelled(plan.issuer, key)
+            raise
         configured = self._config.issuer(plan.issuer)
         profile = (app.acme_profile if app else None) or (configured.profile if configured else "")
-        facts = observed.secret.facts
-        is_renewal = facts is not None and observed.secret.is_managed and observed.secret.issuer == plan.issuer
-        replaces = facts.ari_id if facts and is_renewal else ""
-        memory.order = orders.new_order(issuer, [domain.hostname], profile=profile, replaces=replaces)
+        try:
+            memory.order = orders.new_order(issuer, [domain.hostname], profile=profile, replaces=replaces)
+        except RateLimited as limit:
+            self._ledger.rate_limited(plan.issuer, key, limit.until, limit.message)
+            raise
+        except Rejected:
+            self._ledger.cancelled(plan.issuer, key)
+            raise
+        except OperatorError:
+            self._ledger.failed(plan.issuer, key, is_validation=False)  # the CA may have taken it
+            raise
+        self._ledger.placed(plan.issuer, key)
         memory.order_issuer = plan.issuer
         memory.order_created_at = format_time(datetime.now(UTC))
         memory.wait_until = 0.0
-        log.info("%s (%s): ordered at %s: %s", key_of(domain), domain.hostname, plan.issuer, plan.why)
+        log.info("%s (%s): ordered at %s: %s", key, domain.hostname, plan.issuer, plan.why)
         return None
 
     def _advance(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
@@ -133,6 +175,7 @@ class Issuance:
             memory.order_issuer = observed.order_issuer
             memory.order_created_at = observed.order_created_at
             memory.is_resumed = True
+            self._ledger.resumed(memory.order_issuer, _request(observed, memory.order_issuer, ""))
         while not memory.order.certificate_pem:
             try:
                 memory.order = orders.advance(issuer, memory.order, csr_der)
@@ -152,6 +195,7 @@ class Issuance:
                 return None
             if wait > 0:
                 time.sleep(wait)
+        self._ledger.issued(memory.order_issuer, key_of(domain))
         self._store(observed, memory.order.certificate_pem, key_pem, memory)
         self._troubles.over(memory.order_issuer)
         memory.drop_order()
@@ -172,3 +216,28 @@ class Issuance:
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of
         )
         log.info("%s (%s): certificate %s stored", key_of(domain), domain.hostname, facts.serial_number)
+
+
+def _replaced(observed: Observed, issuer: str) -> str:
+    """The renewal identifier of the certificate at hand, if it is from this issuer; empty otherwise."""
+    facts = observed.secret.facts
+    is_renewal = facts is not None and observed.secret.is_managed and observed.secret.issuer == issuer
+    return facts.ari_id if facts and is_renewal else ""
+
+
+def _request(observed: Observed, issuer: str, replaces: str) -> OrderRequest:
+    """What decides about the turn of an order."""
+    domain, facts = observed.domain, observed.secret.facts
+    known = domain.status.get("attempts") or {}
+    is_waiting = domain.status.get("reason") == "WaitingForBudget" and known.get("nextAttempt")
+    return OrderRequest(
+        key=key_of(domain),
+        hostnames=(domain.hostname,),
+        since=renewal.due_at(observed, facts) if facts else domain.meta.created_at,
+        not_before=facts.not_before if facts else None,
+        not_after=facts.not_after if facts else None,
+        renews=facts is not None and observed.secret.issuer == issuer,
+        replaces=bool(replaces),
+        failures=0 if observed.is_edited else int(known.get("failures") or 0),
+        promised=parse_time(known["nextAttempt"]) if is_waiting else None,
+    )

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from certward.errors import OperatorError
 from certward.model.resources import Key
@@ -30,6 +30,22 @@ class Advice:
     fingerprint: str
     window: Window | None
     ask_at: float
+
+
+class Waiting(NamedTuple):
+    """A place in the line for an order.
+
+    Attributes:
+        issuer: at whom.
+        ask_at: monotonic time at which it is worth asking again.
+        expected: when its turn is expected; None: soon.
+        words: what it waits for.
+    """
+
+    issuer: str
+    ask_at: float
+    expected: datetime | None
+    words: str
 
 
 @dataclass(slots=True)
@@ -58,6 +74,7 @@ class Memory:
         failed_inputs: what the last failure was based on; a change of it is an edit, which retries at once.
         is_after_edit: the last failure was that of the first attempt after an edit, so the count begins anew.
         wait_until: monotonic time before which the open order need not be looked at.
+        waiting: its place in the line for an order.
         advice: what the CA has said of the renewal.
     """
 
@@ -82,6 +99,7 @@ class Memory:
     failed_inputs: tuple[object, ...] | None = None
     is_after_edit: bool = False
     wait_until: float = 0.0
+    waiting: Waiting | None = None
     advice: Advice | None = None
 
     def turn_to(self, ingress_class: str) -> None:

@@ -30,6 +30,7 @@ from certward.runtime.gather import Gatherer
 from certward.runtime.issuance import Issuance
 from certward.runtime.issuers import Issuers
 from certward.runtime.lease import Leadership
+from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.policies import Policies
@@ -87,9 +88,10 @@ class Operator:
             config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS
         )
         self._policies = Policies(config, client, self.cache, namespace=options.namespace)
+        self._ledger = Ledger(config, client, options.namespace)
         foreign, troubles = ForeignRoutes(), Troubles()
         preflights = Preflights(config, self._issuers, addresses, reports, self._queue.add)
-        memories = Memories(datetime.now(UTC))
+        memories = self._memories = Memories(datetime.now(UTC))
         gatherer = Gatherer(
             config,
             self.cache,
@@ -117,7 +119,14 @@ class Operator:
                 secrets=secrets,
                 services=services,
                 namespaces=self._namespaces,
-                issuance=Issuance(config, self._issuers, secrets, preflights, troubles),
+                issuance=Issuance(
+                    config,
+                    self._issuers,
+                    secrets=secrets,
+                    preflights=preflights,
+                    troubles=troubles,
+                    ledger=self._ledger,
+                ),
                 preflights=preflights,
                 prover=Prover(config, self.cache, classes=classes, addresses=addresses, reports=reports),
                 memories=memories,
@@ -174,6 +183,8 @@ class Operator:
         """Finish what is being worked on, give the Lease up, stop listening."""
         self._stop.set()  # /readyz says so from here on
         self.reconciler.stop(timeout=10)
+        if self._was_leader:
+            self._ledger.flush(is_last=True)
         self._lease.stop()
         self._answerer.close()
         self._health.close()
@@ -190,8 +201,11 @@ class Operator:
             try:
                 if self._lease.is_leader() and not self._was_leader:
                     self._policies.load()
+                    self._ledger.load(self.cache.all(Domain))
                     self.reconciler.enqueue_all()
                     self._was_leader = True
+                if self._may_work():
+                    self._serve_the_line()
                 if time.monotonic() >= next_list:
                     self.reconciler.resync()
                     self.reconciler.enqueue({Key("Namespace", "", k.namespace) for k in self.cache.keys("Domain")})
@@ -209,6 +223,15 @@ class Operator:
                 metrics.BUGS.inc()
                 log.exception("this is a mistake in Certward, please report it")
                 self._stop.wait(5.0)
+
+    def _serve_the_line(self) -> None:
+        """Have those worked on whose turn at a CA has come, and keep the ledger written."""
+        for key in self._ledger.due():
+            memory = self._memories.peek(key)
+            if memory:
+                memory.waiting = None
+            self._queue.add(key)
+        self._ledger.flush()
 
     def _thumbprint_for(self, hostname: str) -> str | None:
         """Whose challenges are answered for a hostname; None: nobody's."""

@@ -1,0 +1,222 @@
+"""The ledger: who may place an order at which issuer now, and what each issuer's limits have been used for.
+
+It is kept in one ConfigMap for each issuer, written at most once a minute. What was ordered after the last write is
+found again in the Domains' status when a replica begins to work; not found again are orders that failed in that
+minute, and renewals, which Let's Encrypt exempts from all limits but that for duplicates.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from certward.config import Config
+from certward.errors import Conflict, OperatorError
+from certward.kube.client import Client
+from certward.model.resources import Domain, Key
+from certward.plan import turns
+from certward.plan.grants import Grants
+from certward.plan.turns import OrderRequest
+from certward.runtime.ledger_account import Account, Usage
+from certward.runtime.registered import registered_domain
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two writes.
+WRITE_SECONDS: Final = 60.0
+#: How far wall clock and monotonic clock may drift apart, in seconds, before the clock counts as set.
+_JUMP: Final = 30.0
+
+
+class Ledger:
+    """For many threads. Only the replica that works may ask."""
+
+    def __init__(
+        self,
+        config: Config,
+        client: Client,
+        namespace: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._offset = clock() - monotonic()
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._accounts = {issuer.name: Account.of(issuer, client, namespace) for issuer in config.issuers}
+
+    def ask(self, issuer: str, request: OrderRequest) -> timedelta | None:
+        """Ask to place an order.
+
+        Returns:
+            None: place it now; it is counted, and has to be followed by placed, cancelled, failed or rate_limited.
+            Otherwise after how long it is worth asking again; `due` names it earlier when its turn comes earlier.
+        """
+        with self._lock:
+            now = self._now()
+            account = self._accounts.get(issuer)
+            for other in self._accounts.values():
+                if other is not account:
+                    other.budget.abandon(request.key)
+            if account is None:
+                return None
+            answer = account.budget.ask(request, now)
+            account.is_changed |= answer is None
+            return answer
+
+    def told(self, issuer: str, request: OrderRequest) -> tuple[datetime | None, str]:
+        """What to tell the owner of a request that waits: when its turn is expected, coarsely, and one sentence.
+
+        (None, "") where it does not wait, or so briefly that nothing needs to be said.
+        """
+        with self._lock:
+            account = self._accounts.get(issuer)
+            expected, limit = account.budget.told(request.key) if account else (None, None)
+        if expected is None:
+            return None, ""
+        hostname = request.hostnames[0]
+        return expected, turns.in_words(limit, hostname, registered_domain(hostname))
+
+    def estimate(self, issuer: str, key: Key) -> datetime | None:
+        """When a request that waits can expect its turn; coarse, and seldom another one than before."""
+        with self._lock:
+            account = self._accounts.get(issuer)
+            return account.budget.told(key)[0] if account else None
+
+    def due(self) -> tuple[Key, ...]:
+        """Requests whose turn has come since they last asked. Cheap; to be called several times a second."""
+        with self._lock:
+            now = self._now()
+            return tuple(key for account in self._accounts.values() for key in account.budget.due(now))
+
+    def placed(self, issuer: str, key: Key) -> None:
+        """The CA has taken the order."""
+        self._tell(issuer, lambda orders, now: orders.placed(key, now))
+
+    def resumed(self, issuer: str, request: OrderRequest) -> None:
+        """An order placed by an earlier process goes on."""
+        self._tell(issuer, lambda orders, now: orders.resumed(request, now))
+        with self._lock:
+            for account in self._accounts.values():
+                account.budget.abandon(request.key)
+
+    def cancelled(self, issuer: str, key: Key) -> None:
+        """The CA has refused the order, or was never asked. Where that is not certain, it is `failed`."""
+        self._tell(issuer, lambda orders, _: orders.cancelled(key))
+
+    def failed(self, issuer: str, key: Key, *, is_validation: bool) -> None:
+        """The order will give no certificate.
+
+        Args:
+            issuer: where it was placed.
+            key: the Domain.
+            is_validation: the CA tried to validate the hostname and could not.
+        """
+        self._tell(issuer, lambda orders, now: orders.failed(key, now, is_validation=is_validation))
+
+    def issued(self, issuer: str, key: Key) -> None:
+        """The certificate is there."""
+        self._tell(issuer, lambda orders, now: orders.issued(key, now))
+
+    def rate_limited(self, issuer: str, key: Key, until: datetime, message: str = "") -> None:
+        """The CA took no order and said when to come back.
+
+        Args:
+            issuer: who said so.
+            key: the Domain for which an order was tried.
+            until: when to come back.
+            message: the CA's words, which may say that it is about one domain or hostname only; otherwise all orders
+                of the account are held.
+        """
+        with self._lock:
+            account = self._accounts.get(issuer)
+            if account is None:
+                return
+            account.budget.rate_limited(key, until.timestamp(), message)
+            account.is_changed = True
+        log.warning("issuer %s takes no orders like that for %s until %s", issuer, key, until.isoformat())
+
+    def withdraw(self, key: Key) -> None:
+        """The Domain is gone or wants no certificate any more."""
+        with self._lock:
+            for account in self._accounts.values():
+                account.budget.withdraw(key)
+
+    def usage(self) -> dict[str, Usage]:
+        """How each account stands, for metrics."""
+        with self._lock:
+            now = self._now()
+            return {name: account.usage(now) for name, account in self._accounts.items()}
+
+    def load(self, domains: Iterable[Domain] = ()) -> None:
+        """Begin to work: read what was kept, and find in the Domains what was not.
+
+        Raises:
+            Transient: the API server could not be asked.
+        """
+        domains = tuple(domains)
+        with self._writing:
+            for account in self._accounts.values():
+                snapshot = account.store.read(self._clock())
+                with self._lock:
+                    account.take_over(snapshot, domains, self._now())
+
+    def flush(self, *, is_last: bool = False) -> None:
+        """Write what has changed, at most once a minute, and at the end in any case. Raises nothing.
+
+        Args:
+            is_last: the process stops; what comes later than this is another's.
+        """
+        with self._writing:
+            for name, account in self._accounts.items():
+                try:
+                    self._flush(account, is_last=is_last)
+                except OperatorError as error:
+                    account.is_changed = True
+                    log.warning("the ledger of issuer %s could not be written: %s", name, error.message)
+
+    def _flush(self, account: Account, *, is_last: bool) -> None:
+        with self._lock:
+            is_due = account.is_changed and self._monotonic() - account.written_at >= WRITE_SECONDS
+            if not account.is_used or not (is_due or is_last):
+                return
+            account.written_at = self._monotonic()
+        try:
+            self._write(account)
+        except Conflict:
+            theirs = account.store.read(self._clock())
+            if theirs is not None:
+                with self._lock:
+                    account.merge(theirs, self._now())
+            self._write(account)
+
+    def _write(self, account: Account) -> None:
+        with self._lock:
+            snapshot = account.snapshot(self._now())
+        account.store.write(snapshot)
+        account.base = snapshot.books
+
+    def _tell(self, issuer: str, what: Callable[[Grants, float], None]) -> None:
+        with self._lock:
+            account = self._accounts.get(issuer)
+            if account is not None:
+                what(account.budget.orders, self._now())
+                account.is_changed = True
+
+    def _now(self) -> float:
+        """Seconds of the epoch. When the clock was set, everything keeps the age that it had."""
+        now = self._clock()
+        jump = now - self._monotonic() - self._offset
+        if abs(jump) > _JUMP:
+            log.warning("the clock was set by %.0f s", jump)
+            self._offset += jump
+            hours = math.ceil(jump / 3600)
+            for account in self._accounts.values():
+                account.budget.shift(jump, hours)
+                account.base = account.base.shifted(hours)
+        return now
