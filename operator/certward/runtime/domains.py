@@ -83,6 +83,7 @@ class Domains:
             OperatorError: the API server could not or would not; the CA's and the ingress's failures are in status.
         """
         touched: set[Key] = set()
+        self._issuance.begin()
         for _ in range(_MAX_STEPS):
             domain = self._cache.domain(key.namespace, key.name)
             if domain is None or domain.meta.is_deleting:

@@ -1,6 +1,7 @@
 """The steps that talk to the CA: see that the challenge path works, place an order, take it one step further."""
 
 import logging
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 #: When to ask a CA for its advice again that did not answer.
 _ADVICE_RETRY = timedelta(minutes=10)
+#: In one go no more orders are placed for a Domain, one at each issuer aside: a mistake may not use up a CA's limits.
+_MOST_ORDERS = 3
 #: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
 _SHORT_WAIT = 0.3
 
@@ -47,6 +50,7 @@ class Issuance:
         self._preflights = preflights
         self._troubles = troubles
         self._ledger = ledger
+        self._placed = threading.local()
 
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         """Do one step.
@@ -65,6 +69,10 @@ class Issuance:
         if plan.step is Step.PLACE:
             return self._place(observed, plan, memory)
         return self._advance(observed, plan, memory)
+
+    def begin(self) -> None:
+        """A worker takes up a Domain."""
+        self._placed.count = 0
 
     def forget(self, key: Key) -> None:
         """A Domain is gone; it waits for nothing any more."""
@@ -135,6 +143,10 @@ class Issuance:
             memory.waiting = Waiting(plan.issuer, ask_at, *self._ledger.told(plan.issuer, request))
             return None
         memory.waiting = None
+        self._placed.count += 1
+        if self._placed.count > _MOST_ORDERS:
+            self._ledger.cancelled(plan.issuer, key)
+            raise RuntimeError(f"{key} asks for one order after the other")
         try:
             key_pem = self._secrets.next_key(domain)
             if key_pem is None or self._secrets.next_key_facts(domain)[0] != plan.key_type:

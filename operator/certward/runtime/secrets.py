@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from certward.kube.client import Client
+from certward.errors import Transient
+from certward.kube.client import Client, Object
 from certward.model import keys, pki
 from certward.model.keys import CertificateProblem
 from certward.model.resources import Domain, secret_name
@@ -74,8 +75,13 @@ class Secrets:
             return ("", "")
 
     def store_next_key(self, domain: Domain, key_pem: bytes) -> None:
-        """Keep the key of an order that is about to be placed."""
-        self._client.apply(next_key_secret(domain, key_pem=key_pem))
+        """Keep the key of an order that is about to be placed.
+
+        Raises:
+            Transient: the namespace is being deleted; an order whose key is not kept would be placed over and over.
+            OperatorError: the API server could not or would not.
+        """
+        _kept(self._client.apply(next_key_secret(domain, key_pem=key_pem)), domain)
 
     def drop_next_key(self, domain: Domain) -> None:
         """Delete the key of an order that is over."""
@@ -96,7 +102,12 @@ class Secrets:
         manifest = certificate_secret(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of
         )
-        self._client.apply(manifest)
+        _kept(self._client.apply(manifest), domain)
+
+
+def _kept(answer: Object | None, domain: Domain) -> None:
+    if answer is None:
+        raise Transient("APIServerUnavailable", f"namespace {domain.meta.namespace} is being deleted")
 
 
 def _is_ours(live: Mapping[str, Any], domain: Domain) -> bool:
