@@ -11,6 +11,12 @@ BIN := .venv/bin
 CLUSTER_CLI := $(BIN)/python tests/cluster/__main__.py
 CLUSTER ?= local
 KIND_NAME := certward
+# What `make test` runs after Traefik, and the tests there: those that say something about an ingress controller.
+OTHER_PLANES := envoy-gateway contour
+STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix, \
+  tests/e2e/test_e2e_$(part).py)
+comma := ,
+space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
 
 .PHONY: help setup check test e2e demo docs bench cluster-up cluster-down clean kind-cluster
@@ -40,11 +46,17 @@ check: .venv/.synced ## lint, types, import contracts and the fast tests; no clu
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q -m 'not cluster'
 
-test: .venv/.synced ## the whole test suite, on the local cluster
-	@$(CLUSTER_CLI) fetch
-	@$(BIN)/python -m pytest
+test: .venv/.synced ## the whole test suite on the local cluster with Traefik, then the story of a host on the others
+	@INGRESS=traefik,$(subst $(space),$(comma),$(OTHER_PLANES)) $(CLUSTER_CLI) fetch
+	@status=0; \
+	echo '== the whole suite on traefik'; INGRESS=traefik $(BIN)/python -m pytest || status=$$?; \
+	for plane in $(OTHER_PLANES); do \
+	  if [ $$status -ne 0 ]; then echo "== a run before this one has failed"; fi; \
+	  echo "== the story of a host on $$plane"; \
+	  INGRESS=$$plane $(BIN)/python -m pytest $(STORY) || status=$$?; \
+	done; exit $$status
 
-e2e: .venv/.synced ## the end-to-end tests; CLUSTER=local, kind or current (the current context)
+e2e: .venv/.synced ## the end-to-end tests, also of another INGRESS; CLUSTER=local, kind or current (the current context)
 	@case '$(CLUSTER)' in local) $(CLUSTER_CLI) fetch;; kind) $(MAKE) kind-cluster;; current) ;; *) echo 'CLUSTER=$(CLUSTER): must be local, kind or current' >&2; exit 2;; esac
 	@$(BIN)/python -m pytest tests/e2e
 

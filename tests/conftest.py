@@ -23,6 +23,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
+def pytest_report_header() -> str:
+    """Say which ingress controller this run is about."""
+    return f"ingress: {os.environ.get('INGRESS') or 'traefik'}"
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The local cluster with one operator; it is left as it was found: running, or not there at all.

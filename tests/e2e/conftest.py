@@ -5,9 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e import planes
 from e2e.elsewhere import CurrentContext
 from e2e.local import Local
 from e2e.world import World
+
+_TABLE = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +23,20 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def table(request: pytest.FixtureRequest) -> list[str]:
+    """Lines for the end of the run: what was accepted and refused."""
+    return request.config.stash.setdefault(_TABLE, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print them, sorted, so that a profile's lines stand together."""
+    if lines := config.stash.get(_TABLE, []):
+        terminalreporter.write_sep("=", f"what clients met on {planes.chosen().name}")
+        for line in sorted(set(lines)):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

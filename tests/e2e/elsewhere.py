@@ -5,12 +5,14 @@ CLUSTER_CA                    PEM file that verifies what the CA issues (the roo
 CLUSTER_HOSTNAME_SUFFIX       names below it lead to the ingress, for the CA at least (example.com)
 CLUSTER_OWN_RANGE             a range that this machine's requests come from, as the ingress sees it (0.0.0.0/0)
 CLUSTER_PROBE_INTERVAL        the operator's probe interval in seconds (600, its default)
+CLUSTER_GATEWAY               namespace/name of the Gateway, for INGRESS=envoy-gateway (envoy-gateway-system/eg)
 CLUSTER_PATIENCE              how many seconds an issuance may take (180)
 """
 
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -77,6 +79,10 @@ class CurrentContext:
             "spec": {"selector": labels, "ports": [{"name": "http", "port": 8080, "targetPort": "http"}]},
         }
         self.kubectl("apply", "-f", "-", input=yaml.safe_dump_all([deployment, service]))
+
+    def settings_of(self, class_name: str) -> dict[str, Any]:  # noqa: ARG002 - all classes have the one Gateway
+        namespace, _, name = (os.environ.get("CLUSTER_GATEWAY") or "envoy-gateway-system/eg").partition("/")
+        return {"gateway": {"namespace": namespace, "name": name, "httpPort": 80, "httpsPort": 443}}
 
     def orders(self) -> int | None:
         return None

@@ -1,6 +1,9 @@
 """The local cluster: processes on loopback, Pebble at hand."""
 
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from cluster.handle import Cluster
 from e2e.platform import address
@@ -14,10 +17,11 @@ class Local:
     probe_interval = 30.0
     patience = 20.0
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, plane: str = "") -> None:
         self._cluster = cluster
-        self.http = address(cluster.env["CLUSTER_HTTP"])
-        self.https = address(cluster.env["CLUSTER_HTTPS"])
+        of = f"_{plane.upper().replace('-', '_')}" if plane else ""
+        self.http = address(cluster.env[f"CLUSTER_HTTP{of}"])
+        self.https = address(cluster.env[f"CLUSTER_HTTPS{of}"])
         self.ca = Path(cluster.env["CLUSTER_CA"])
         self._namespaces: list[str] = []
 
@@ -30,6 +34,10 @@ class Local:
 
     def backend(self, namespace: str, name: str) -> None:
         self._cluster.backend(namespace, name)
+
+    def settings_of(self, class_name: str) -> dict[str, Any]:
+        config = yaml.safe_load(Path(self._cluster.env["CLUSTER_OPERATOR_CONFIG"]).read_text())
+        return dict(config["ingress"]["classes"].get(class_name) or {})
 
     def orders(self) -> int | None:
         log = Path(self._cluster.env["CLUSTER_LOGS"]) / "pebble.log"

@@ -1,7 +1,7 @@
 """What differs between the clusters that the end-to-end tests run on."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 Address = tuple[str, int]
 
@@ -31,6 +31,10 @@ class Platform(Protocol):
 
     def backend(self, namespace: str, name: str) -> None:
         """Make a Service with port 8080, named http; it answers any path with JSON: {"backend": name, ...}."""
+        ...
+
+    def settings_of(self, class_name: str) -> dict[str, Any]:
+        """Return what the operator's configuration says of an ingress class."""
         ...
 
     def orders(self) -> int | None:

@@ -81,6 +81,24 @@ def is_proven(world: World, domain: Domain, app: str = "shop") -> bool:
     return {told(world, kind, domain.namespace, name, "PolicyEnforced").status for kind, name in objects} == {"True"}
 
 
+def is_told(world: World, domain: Domain, versions: set[str], app: str = "shop") -> bool:
+    """Whether a Domain and its App say of a profile with these versions what is true of this ingress.
+
+    That is: proven where it can be told to offer them; else that it cannot, with what an administrator could do.
+    """
+    if world.plane.is_able(versions):
+        return is_proven(world, domain, app)
+    objects = ("domain", domain.name), ("app", app)
+    found = [told(world, kind, domain.namespace, name, "PolicyEnforced") for kind, name in objects]
+    advice = world.plane.can.cluster_wide
+    return {it[:2] for it in found} == {("False", "NotEnforceable")} and advice in found[0].message
+
+
+def enforced(world: World, versions: set[str]) -> tuple[str, str]:
+    """What a TLSPolicy says of Enforced, for a profile with these versions, in the end."""
+    return ("True", "Enforced") if world.plane.is_able(versions) else ("False", "NotEnforceable")
+
+
 def make_older(world: World, namespace: str, name: str) -> None:
     """Wait until what is made from now on is younger than a TLSPolicy: ages have whole seconds."""
     text = world.get("tlspolicy", namespace, name)["metadata"]["creationTimestamp"]
@@ -94,8 +112,9 @@ def offers(world: World, domain: Domain) -> set[str]:
 
 
 def seconds_until(world: World, domain: Domain, versions: set[str], since: float, timeout: float = 30.0) -> float:
-    """Seconds from a moment (time.monotonic) until exactly these versions are accepted; openssl confirms it."""
-    world.until(lambda: offers(world, domain) == versions, f"{domain.name} serves {sorted(versions)}", timeout)
+    """Seconds from a moment (time.monotonic) until a profile with these versions is served; openssl confirms it."""
+    possible = world.plane.offers(versions)
+    world.until(lambda: offers(world, domain) == possible, f"{domain.name} serves {sorted(possible)}", timeout)
     took = time.monotonic() - since
-    assert world.protocols(domain.hostname) == versions
+    assert world.protocols(domain.hostname) == possible
     return took

@@ -19,10 +19,11 @@ def test_what_is_changed_by_hand_is_put_back(world: World) -> None:
     serials = {host: world.served_leaf(host.hostname).serial_number for host in hosts}
     orders = world.orders()
 
-    world.delete("ingress", namespace, "certward-deleted-https")
-    away = [{"op": "replace", "path": "/spec/rules/0/host", "value": world.hostname("away")}]
+    kind, role = world.plane.secure
+    world.delete(kind, namespace, f"certward-deleted-{role}")
+    away = [{"op": "replace", "path": world.plane.hostname_at, "value": world.hostname("away")}]
     world.kubectl(
-        *("patch", "ingress", "certward-changed-https", f"--namespace={namespace}"),
+        *("patch", kind, f"certward-changed-{role}", f"--namespace={namespace}"),
         *("--type=json", "-p", json.dumps(away)),
     )
     world.delete("secret", namespace, "bare-tls")

@@ -107,7 +107,7 @@ def test_deleting_an_app_takes_its_routes_and_keeps_its_certificates(world: Worl
     assert "certificate" not in status
     world.until(lambda: world.http_get(www.hostname).status == 404, "plain HTTP is gone")
     world.until(lambda: not world.is_served(www.hostname), "HTTPS is gone")
-    assert world.names("ingress", namespace) == set()
+    assert world.routes(namespace) == set()
     assert world.secret(www)["data"] == before["data"]
 
     world.app(namespace, automatic=True)
@@ -128,14 +128,15 @@ def test_deleting_domains_takes_all_that_was_made_for_them(world: World) -> None
 
     world.delete("domain", namespace, "www")
     ours = "certward.dev/domain=www"
-    world.until(lambda: not world.names("ingress,secret", namespace, ours), "Ingresses and Secret of www are gone")
+    ours_of = f"{world.plane.routes},secret"
+    world.until(lambda: not world.names(ours_of, namespace, ours), "routes and Secret of www are gone")
     world.until(lambda: not world.is_served(www.hostname), "HTTPS of www is gone")
     assert world.names("service", namespace, "app.kubernetes.io/managed-by=certward")
     assert world.https_get(api.hostname).backend == "shop"
 
     world.delete("domain", namespace, "api")
     managed = "app.kubernetes.io/managed-by=certward"
-    kinds = "ingress,secret,service,endpointslice"
+    kinds = f"{world.plane.routes},secret,service,endpointslice"
     world.until(lambda: not world.names(kinds, namespace, managed), "nothing of Certward's is left")
     assert world.names("service", namespace) == {"service/shop"}
 

@@ -41,7 +41,7 @@ def test_a_hostname_belongs_to_the_older_domain_until_that_is_gone(world: World)
     assert f"older Domain {one}/www" in status["message"]
     assert condition(status, "Ready") == "False"
     number = serial(world.wait_issued(first))
-    assert world.names("ingress", two) == set()
+    assert world.routes(two) == set()
     assert world.secret(second) == {}
     assert world.https_get(hostname).backend == "shop"
 
@@ -74,7 +74,7 @@ def test_a_wildcard_conflicts_with_names_directly_below_in_other_namespaces(worl
     assert f"{one}/www" in status["message"]
     deeper = world.domain(one, "deeper", hostname=f"a.b.{below}")
     world.wait_issued(name, deeper)
-    assert world.names("ingress", two) == set()
+    assert world.routes(two) == set()
 
     world.delete("domain", one, "www")
     world.wait_state(wildcard, "Waiting", "AutomaticDisabled")
@@ -101,7 +101,7 @@ def test_secrets_that_the_ingress_cannot_tell_apart(world: World) -> None:
     assert "another name" in status["message"]
     assert condition(status, "Stalled") == "True"
     world.wait_issued(older)
-    assert world.names("ingress,secret", one, "certward.dev/domain=y-c") == set()
+    assert world.names(f"{world.plane.routes},secret", one, "certward.dev/domain=y-c") == set()
 
     world.delete("domain", two, "c")
     world.wait_issued(younger)

@@ -10,6 +10,7 @@ import yaml
 
 from cluster.errors import ClusterError
 from cluster.waiting import NotInTime, wait_for
+from e2e import planes
 from e2e.outside import Outside, Watch, key_type
 from e2e.platform import Platform
 
@@ -35,8 +36,9 @@ class Domain:
 class World:
     """A cluster with Certward in it."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, plane: planes.Plane | None = None) -> None:
         self.platform = platform
+        self.plane = plane or planes.chosen()
         self.kubectl = platform.kubectl
         self.outside = Outside(platform.http, platform.https, platform.ca)
         self.http_get = self.outside.http_get
@@ -129,6 +131,10 @@ class World:
         """Return kind/name of all objects of some kinds in a namespace."""
         chosen = [f"--selector={selector}"] if selector else []
         return set(self.kubectl("get", kinds, f"--namespace={namespace}", "-o", "name", *chosen).split())
+
+    def routes(self, namespace: str, selector: str = "") -> set[str]:
+        """Return kind/name of the routes in a namespace, of the kinds that the ingress goes by."""
+        return self.names(self.plane.routes, namespace, selector)
 
     def status(self, domain: Domain) -> Status:
         """Return a Domain's status."""

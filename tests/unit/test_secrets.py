@@ -48,6 +48,7 @@ class Shelf:
         self.version += 1
         meta = manifest["metadata"] | {"resourceVersion": str(self.version)} | changes.pop("metadata", {})
         self.there[meta["name"]] = manifest | {"metadata": meta} | changes
+        return self.there[meta["name"]]
 
     apply = put
 

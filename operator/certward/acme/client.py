@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from acme import messages
 
 from certward.acme.account import AccountKey
+from certward.acme.holds import Holds
 from certward.acme.problems import ProblemReply, to_error
 from certward.acme.settings import ExternalAccount, IssuerSettings
 from certward.acme.shared import Shared
@@ -60,6 +61,7 @@ class Issuer:
         self._directory: Mapping[str, Any] = {}
         self._fetching: Shared[Mapping[str, Any]] = Shared()
         self._registering: Shared[str] = Shared()
+        self._holds = Holds(settings.name)
         self._local = threading.local()
 
     def __repr__(self) -> str:
@@ -178,7 +180,12 @@ class Issuer:
         transport: Transport | None = getattr(self._local, "transport", None)
         if transport is None:
             transport = self._local.transport = Transport(
-                self.name, self._key, self._context, timeout=self._timeout, user_agent=self._user_agent
+                self.name,
+                self._key,
+                self._context,
+                holds=self._holds,
+                timeout=self._timeout,
+                user_agent=self._user_agent,
             )
         return transport
 

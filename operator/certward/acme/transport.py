@@ -19,6 +19,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from certward.acme.account import AccountKey
+from certward.acme.holds import Holds
 from certward.acme.problems import ProblemReply, parse_problem
 from certward.acme.tls import ContextAdapter
 from certward.errors import Transient
@@ -80,13 +81,22 @@ class Transport:
         issuer_name: for the sentences of errors.
         key: the account key.
         context: from `tls_context`, shared by all threads.
+        holds: what the CA has asked to leave alone for now, shared by all threads.
         timeout: seconds to connect, and seconds between two pieces of a reply.
         user_agent: RFC 8555, 6.1 wants one.
     """
 
     def __init__(
-        self, issuer_name: str, key: AccountKey, context: ssl.SSLContext, *, timeout: float, user_agent: str
+        self,
+        issuer_name: str,
+        key: AccountKey,
+        context: ssl.SSLContext,
+        *,
+        holds: Holds,
+        timeout: float,
+        user_agent: str,
     ) -> None:
+        self._holds = holds
         self._issuer_name = issuer_name
         self._key = key
         self._timeout = timeout
@@ -108,7 +118,7 @@ class Transport:
             ProblemReply: the CA answered with an error.
             Transient: it did not answer.
         """
-        return self._checked(self._send("GET", url, {"Accept": JSON}))
+        return self._checked(self._send("GET", url, {"Accept": JSON}), url)
 
     def post(self, url: str, payload: bytes, *, new_nonce_url: str, account_url: str = "", accept: str = JSON) -> Reply:
         """A signed request (RFC 8555, 6.2); an empty payload is a POST-as-GET.
@@ -125,6 +135,7 @@ class Transport:
             Transient: it did not answer.
         """
         headers = {"Content-Type": "application/jose+json", "Accept": accept}
+        self._holds.check(url)
         for attempt in range(1, NONCE_ATTEMPTS + 1):
             try:
                 body = self._key.sign(payload, nonce=self._take_nonce(new_nonce_url), url=url, account_url=account_url)
@@ -132,7 +143,7 @@ class Transport:
                 raise self._trouble("gave a nonce that cannot be read") from error
             response = self._send("POST", url, headers, body)
             try:
-                return self._checked(response)
+                return self._checked(response, url)
             except ProblemReply as reply:
                 if reply.problem.code != "badNonce" or attempt == NONCE_ATTEMPTS:
                     raise
@@ -142,13 +153,19 @@ class Transport:
         if not self._nonce:
             response = self._send("HEAD", new_nonce_url, {})
             if not self._nonce:
-                self._checked(response)
+                try:
+                    self._checked(response, new_nonce_url)
+                except ProblemReply as reply:
+                    # What the CA says of newNonce must not be taken for an answer about the order.
+                    if reply.problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.retry_after is not None:
+                        raise
                 raise self._trouble("gave no nonce")
         nonce, self._nonce = self._nonce, ""
         return nonce
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], data: bytes | None = None) -> requests.Response:
         """The response with its body read; every nonce is kept, whatever the response says."""
+        self._holds.check(url)
         try:
             with self._session.request(
                 method,
@@ -172,7 +189,7 @@ class Transport:
         self._nonce = response.headers.get("Replay-Nonce", "") or self._nonce
         return response
 
-    def _checked(self, response: requests.Response) -> Reply:
+    def _checked(self, response: requests.Response, url: str) -> Reply:
         retry_after = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
         if HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             return Reply(response.headers, response.content, retry_after)
@@ -180,7 +197,9 @@ class Transport:
             document = _parsed(response.content)
         except ValueError:
             document = None
-        raise ProblemReply(parse_problem(document, response.status_code), retry_after)
+        problem = parse_problem(document, response.status_code)
+        self._holds.note(url, problem, retry_after)
+        raise ProblemReply(problem, retry_after)
 
     def _trouble(self, what: str) -> Transient:
         return Transient("CAUnavailable", f"The CA {self._issuer_name} {what}; it is tried again.")

@@ -15,7 +15,7 @@ import urllib3
 from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
 
-from certward.errors import Conflict, OperatorError, Rejected, Transient
+from certward.errors import Blocked, Conflict, OperatorError, Rejected, Transient
 from certward.kube.kinds import path_of
 from certward.model.resources import Resource
 from certward.names import API_VERSION, FIELD_MANAGER
@@ -134,6 +134,7 @@ class Client:
             The object as it is now; None when it (or its namespace) is gone, so there was nothing to apply to.
 
         Raises:
+            Blocked: the API server does not serve this kind, which is not one of ours.
             Conflict: metadata.uid was given and another object has the name now.
             Rejected: the API server refuses the object or the right to write it.
             Transient: it could not be asked.
@@ -236,8 +237,18 @@ def _error(method: str, kind: str, path: str, status: int, data: bytes) -> Opera
     """What an error answer means; None for 'not there', which each caller expects."""
     try:
         message = str(json.loads(data).get("message", ""))
+        is_about_an_object = True
     except (ValueError, AttributeError):
         message = data[:200].decode(errors="replace")
+        is_about_an_object = False
+    if status == _NOT_FOUND and method == "PATCH" and not is_about_an_object and not path.endswith("/status"):
+        # The path itself is unknown: a missing namespace or object is told by a Status. Our own kinds' paths, which are
+        # written to by /status only, are unknown for a moment when the API server starts.
+        return Blocked(
+            "KindNotServed",
+            f"The API server knows no {kind}; the administrator has to install the definitions (CRDs) of the ingress "
+            "controller, or the App has to choose another ingress class.",
+        )
     if status == _NOT_FOUND:
         return None
     if status == _CONFLICT:

@@ -100,12 +100,17 @@ def load_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
     Raises:
         CertificateProblem: there is none, or one cannot be parsed.
     """
-    if b"-----BEGIN CERTIFICATE-----" not in pem:
+    begun = pem.count(b"-----BEGIN CERTIFICATE-----")
+    if not begun:
         raise CertificateProblem("There is no certificate in PEM form.")
     try:
-        return tuple(x509.load_pem_x509_certificates(pem))
+        chain = tuple(x509.load_pem_x509_certificates(pem))
     except _MALFORMED as error:
         raise CertificateProblem("A certificate in the file cannot be parsed.") from error
+    if len(chain) != begun:
+        # One without an end is passed over by the parser; a chain that was cut off would be served without it.
+        raise CertificateProblem("A certificate in the file is not whole.")
+    return chain
 
 
 def load_der(der: bytes) -> x509.Certificate:

@@ -231,6 +231,8 @@ def _verdict(
             f"Automatic certificates are off; set spec.certificates.automatic: true on App {app.meta.name}.",
         )
     trouble = obstacle or ((attempts.held or _waiting(observed)) if wanted else None)
+    if facts and observed.obstacle and not trouble:
+        return Verdict("CertIssued", "ChallengeUnreachable", observed.obstacle)  # so would be a renewal
     if facts:
         return Verdict("CertIssued", *trouble[1:]) if trouble else Verdict("CertIssued")
     if trouble:

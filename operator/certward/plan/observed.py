@@ -77,6 +77,7 @@ class Observed:
         profile: the TLS profile in force for the App, cut to the floor.
         hsts: the Strict-Transport-Security header that the policy in force asks for.
         foreign: routes of others for the same host, as "Kind namespace/name".
+        obstacle: what keeps the routes from being written, as a sentence; empty when nothing does.
         disturbed: time since the routes of others for this host last changed; None: not lately.
         issuers: names of the issuers that may be used, in order; empty when none fits.
         issuer: the one of them to ask: the first that can issue at the moment.
@@ -105,6 +106,7 @@ class Observed:
     profile: Profile
     hsts: HSTS | None = None
     foreign: tuple[str, ...] = ()
+    obstacle: str = ""
     disturbed: timedelta | None = None
     secret: SecretState = field(default_factory=SecretState)
     owner: str = ""

@@ -1,6 +1,6 @@
 """The status of a TLSPolicy: whether it is accepted, for how many Apps it is in force, and where that shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -131,6 +131,15 @@ def _enforced(
     if len(in_force) < len(claimed):
         return no("Enforced", accepted.reason, accepted.message)  # refused for some of its Apps
     pending = sorted({app.meta.name for app in in_force} - {app.meta.name for app in enforced})
+    for app in sorted(in_force, key=lambda each: each.meta.name):
+        if app.meta.name in pending and (broken := _broken(app)):
+            return no("Enforced", broken["reason"], f"App {app.meta.name}: {broken['message']}")
     if pending:
         return no("Enforced", "NotShown", f"No handshake has shown it yet for App {', '.join(pending)}.")
     return yes("Enforced", "Enforced", "Shown by handshakes for every App.")
+
+
+def _broken(app: App) -> Mapping[str, Any] | None:
+    """What the App says of handshakes that have shown something else than its profile; None where it says nothing."""
+    conditions = app.status.get("conditions") or ()
+    return next((c for c in conditions if c.get("type") == "PolicyEnforced" and c.get("status") == "False"), None)

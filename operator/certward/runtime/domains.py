@@ -157,13 +157,16 @@ class Domains:
                 kept = {ref_of(manifest) for manifest in (*rendered.shared, *rendered.own)}
                 self._ensurer.absent(ref for ref in _everything_for(domain) if ref not in kept)
         except Blocked as obstacle:
-            log.warning("%s: %s", key_of(domain), obstacle.message)
+            if memory.obstacle != obstacle.message:
+                log.warning("%s: %s", key_of(domain), obstacle.message)
+            memory.obstacle = obstacle.message
             inputs = inputs_of(domain, app, observed.secret, observed.issuer)
             if memory.failed_inputs != inputs or _is_due(domain):
                 memory.failure = ChallengeFailed("ChallengeUnreachable", obstacle.message)
                 memory.is_after_edit = memory.failed_inputs not in (None, inputs)
                 memory.failed_inputs = inputs
             return False
+        memory.obstacle = ""
         return True
 
     def _check(self, class_: Class, app: App, domain: Domain) -> None:

@@ -87,6 +87,7 @@ class Gatherer:
             profile=effective.profile,
             hsts=effective.hsts,
             foreign=self._foreign.of(domain.hostname, self._classes.reads(ingress_class)),
+            obstacle=memory.obstacle,
             disturbed=_since(memory.disturbed_at),
             secret=secret,
             owner="" if owner is domain else f"{owner.meta.namespace}/{owner.meta.name}",

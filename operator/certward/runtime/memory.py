@@ -64,6 +64,7 @@ class Memory:
         dns_warning: what it found amiss without its being certain.
         refusals: issuers that refuse this hostname: why, and until which monotonic time they are not asked.
         preflight_seen: monotonic time of the last look at it.
+        obstacle: what kept the routes from being written the last time.
         disturbed_at: monotonic time at which routes of others for this host last changed.
         session: a TLS session of the profile before, kept until it has been shown not to resume.
         settle_until: monotonic time before which an answer on the challenge path may still be another route's.
@@ -89,6 +90,7 @@ class Memory:
     dns_warning: str = ""
     refusals: dict[str, tuple[str, float]] = field(default_factory=dict)
     preflight_seen: float = 0.0
+    obstacle: str = ""
     disturbed_at: float | None = None
     session: Session | None = None
     settle_until: float = 0.0

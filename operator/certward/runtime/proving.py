@@ -151,6 +151,7 @@ class Prover:
             verdict = (
                 self._resumption(observed, address, engine, memory)
                 or self._misdirection(observed, address, engine)
+                or self._refusal(observed, engine)
                 or verdict
             )
         seconds = max_age(observed.hsts) if engine.sends_hsts else 0
@@ -209,6 +210,13 @@ class Prover:
             "for another host with a laxer profile.",
             is_lasting=False,
         )
+
+    def _refusal(self, observed: Observed, engine: Capabilities) -> Verdict | None:
+        """Whether somebody else's route makes the controller refuse ours; the handshake need not show that."""
+        if not observed.foreign or not self._reports.on(observed):
+            return None
+        words = f"{engine.engine} does not route all of the host."
+        return Verdict(is_kept=False, reason="NotServed", message=words, is_lasting=False)
 
     def _laxer_host(self, observed: Observed) -> str | None:
         """A host of the same App's namespace that is served with older protocol versions; None when there is none."""
