@@ -83,11 +83,11 @@ def in_words(entry: Object) -> str:
 
 
 class CALog:
-    """What Pebble says of its orders from now on."""
+    """What Pebble says of its orders from now on: the cluster's own, or the one that writes this log."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, log: Path | None = None) -> None:
         self._cluster = cluster
-        self._log = Growing(Path(cluster.env["CLUSTER_LOGS"]) / "pebble.log")
+        self._log = Growing(log or Path(cluster.env["CLUSTER_LOGS"]) / "pebble.log")
 
     def orders(self) -> list[str]:
         """The ids of the orders that were placed; an order's URL ends with its id."""

@@ -241,7 +241,8 @@ def _is_redeclared(known: Resource, new: Resource) -> bool:
 
 def _tls_summary(app: App) -> tuple[object, ...]:
     conditions = app.status.get("conditions") or ()
-    return (app.status.get("tls"), *(c.get("status") for c in conditions if c.get("type") == "PolicyEnforced"))
+    shown = next((c for c in conditions if c.get("type") == "PolicyEnforced"), {})
+    return app.status.get("tls"), shown.get("status"), shown.get("reason"), shown.get("message")
 
 
 def _summary(domain: Domain) -> tuple[object, ...]:

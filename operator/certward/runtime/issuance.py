@@ -50,7 +50,7 @@ class Issuance:
         self._preflights = preflights
         self._troubles = troubles
         self._ledger = ledger
-        self._placed = threading.local()
+        self._local = threading.local()
 
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         """Do one step.
@@ -61,6 +61,7 @@ class Issuance:
         Raises:
             OperatorError: it failed, at the CA or before.
         """
+        self._local.began = time.monotonic()
         if plan.step is Step.ADVICE:
             self._ask_advice(observed, memory)
             return None
@@ -72,7 +73,8 @@ class Issuance:
 
     def begin(self) -> None:
         """A worker takes up a Domain."""
-        self._placed.count = 0
+        self._local.orders = 0
+        self._local.began = time.monotonic()
 
     def forget(self, key: Key) -> None:
         """A Domain is gone; it waits for nothing any more."""
@@ -84,7 +86,7 @@ class Issuance:
         memory.is_preflighted = False
         memory.preflight_since = None
         has_order = memory.order is not None or bool(observed.order_url)
-        self._troubles.note(observed.issuer, failure, memory)
+        self._troubles.note(observed.issuer, failure, memory, began=self._local.began)
         passed_on_to = self._troubles.choose(observed.issuers, observed.issuer, memory)
         if passed_on_to != observed.issuer:
             log.warning(
@@ -143,8 +145,8 @@ class Issuance:
             memory.waiting = Waiting(plan.issuer, ask_at, *self._ledger.told(plan.issuer, request))
             return None
         memory.waiting = None
-        self._placed.count += 1
-        if self._placed.count > _MOST_ORDERS:
+        self._local.orders += 1
+        if self._local.orders > _MOST_ORDERS:
             self._ledger.cancelled(plan.issuer, key)
             raise RuntimeError(f"{key} asks for one order after the other")
         try:

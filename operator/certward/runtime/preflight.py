@@ -90,7 +90,7 @@ class Preflights:
         if observed.secret.facts or memory.is_preflighted or observed.order_url or not plan.routes:
             return False
         address = self._addresses.http(observed.app) if plan.routes.challenge else None
-        thumbprint = self._issuers.thumbprint(plan.issuer) if address else None
+        thumbprint = self._thumbprint(observed) if address else None
         return bool(address and thumbprint and not _look(address, observed.domain.hostname, thumbprint))
 
     def _at_the_ingress(self, observed: Observed, issuer: Issuer, memory: Memory) -> timedelta | None:
@@ -98,7 +98,7 @@ class Preflights:
         address = self._addresses.http(observed.app)
         started = memory.preflight_seen = time.monotonic()
         while address is not None:
-            problem = _look(address, observed.domain.hostname, issuer.thumbprint)
+            problem = _look(address, observed.domain.hostname, self._thumbprint(observed) or issuer.thumbprint)
             memory.preflight_seen = time.monotonic()
             if not problem:
                 break
@@ -120,7 +120,8 @@ class Preflights:
         names = meta.get("caaIdentities") if isinstance(meta, dict) else None
         identities = tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
         caa = CAAPolicy(identities, issuer.account_url, "http-01", is_wildcard=False)
-        question = Preflight(caa, observed.dns_targets, issuer.thumbprint, self._mode)
+        thumbprint = self._thumbprint(observed) or issuer.thumbprint
+        question = Preflight(caa, observed.dns_targets, thumbprint, self._mode)
         key = key_of(observed.domain)
 
         def over(_: Future[Outcome]) -> None:
@@ -130,6 +131,12 @@ class Preflights:
         memory.flight = self._pool.submit(preflight, observed.domain.hostname, question, self._fetcher)
         memory.flight.add_done_callback(over)
         return True
+
+    def _thumbprint(self, observed: Observed) -> str | None:
+        """What every replica's answerer answers with now: before an order is written down it knows of no fallback."""
+        order, app = observed.domain.status.get("order") or {}, observed.app
+        name = order.get("issuer") or (app.issuer if app else "") or next(iter(self._issuers.names()), "")
+        return self._issuers.thumbprint(name) if name else None
 
     def _land(self, observed: Observed, memory: Memory) -> timedelta | None:
         """Take in what a look from outside has shown, if there was one."""

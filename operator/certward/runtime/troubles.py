@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from certward.errors import ChallengeFailed, OperatorError, RateLimited, Rejected
+from certward.errors import OperatorError, RateLimited
 from certward.runtime.memory import Memory
 
 #: A CA that has not answered rightly for so long is passed over, in seconds; hiccups are shorter.
@@ -31,16 +31,23 @@ class Troubles:
         self._lock = threading.Lock()
         self._of: dict[str, _Trouble] = {}
 
-    def note(self, issuer: str, failure: OperatorError, memory: Memory) -> None:
-        """Take note of a failure, for everybody or for the one hostname that it concerns."""
+    def note(self, issuer: str, failure: OperatorError, memory: Memory, *, began: float) -> None:
+        """Take note of a failure, for everybody or for the one hostname that it concerns.
+
+        Args:
+            issuer: whose.
+            failure: what came of it.
+            memory: of the Domain.
+            began: monotonic time at which it was asked; a CA that hangs has been in trouble since then.
+        """
         now = time.monotonic()
         if isinstance(failure, RateLimited) or failure.reason == "CAUnavailable":
             until = failure.until if isinstance(failure, RateLimited) else None
             with self._lock:
                 known = self._of.get(issuer)
-                since = known.since if known and now - known.last < _FORGOTTEN else now
+                since = known.since if known and now - known.last < _FORGOTTEN else began
                 self._of[issuer] = _Trouble(failure, since, now, until)
-        elif isinstance(failure, Rejected | ChallengeFailed) and failure.reason in ("CARejected", "CAAForbids"):
+        elif failure.reason in ("CARejected", "CAAForbids"):
             memory.refusals[issuer] = (failure.message, now + _REFUSAL)
 
     def over(self, issuer: str) -> None:
