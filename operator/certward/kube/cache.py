@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from certward.model.hostnames import is_wildcard, parent
 from certward.model.policy import rank
@@ -241,7 +241,7 @@ def _is_redeclared(known: Resource, new: Resource) -> bool:
 
 def _tls_summary(app: App) -> tuple[object, ...]:
     conditions = app.status.get("conditions") or ()
-    shown = next((c for c in conditions if c.get("type") == "PolicyEnforced"), {})
+    shown: dict[str, Any] = next((c for c in conditions if c.get("type") == "PolicyEnforced"), {})
     return app.status.get("tls"), shown.get("status"), shown.get("reason"), shown.get("message")
 
 

@@ -245,12 +245,13 @@ def _waiting(observed: Observed) -> Verdict | None:
     turn = observed.turn
     if turn is None or turn.expected is None or observed.order_url:
         return None
-    return Verdict("Waiting", "WaitingForBudget", turn.words)
+    return Verdict("Waiting", turn.reason, turn.words)
 
 
 def _next_attempt(observed: Observed, attempts: Attempts, verdict: Verdict) -> datetime | None:
-    if verdict.reason == "WaitingForBudget" and observed.turn:
-        return observed.turn.expected
+    turn = observed.turn
+    if turn and turn.expected and attempts.held is None and verdict.reason == turn.reason:
+        return turn.expected
     return attempts.until
 
 

@@ -53,11 +53,13 @@ class Turn:
         wait: how long until it is worth asking again.
         expected: when its turn is expected, coarsely; None: so soon that nothing is said.
         words: what it waits for, as a sentence.
+        reason: WaitingForBudget, or RateLimited where the CA itself has said so.
     """
 
     wait: timedelta
     expected: datetime | None = None
     words: str = ""
+    reason: str = "WaitingForBudget"
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ def _turn(memory: Memory, issuer: str) -> Turn | None:
     waiting, now = memory.waiting, time.monotonic()
     if waiting is None or waiting.issuer != issuer or waiting.ask_at <= now:
         return None
-    return Turn(timedelta(seconds=waiting.ask_at - now), waiting.expected, waiting.words)
+    return Turn(timedelta(seconds=waiting.ask_at - now), waiting.expected, waiting.words, waiting.reason)
 
 
 def _since(at: float | None) -> timedelta | None:

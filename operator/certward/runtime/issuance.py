@@ -142,7 +142,10 @@ class Issuance:
         wait = self._ledger.ask(plan.issuer, request)
         if wait is not None:
             ask_at = time.monotonic() + wait / timedelta(seconds=1)
-            memory.waiting = Waiting(plan.issuer, ask_at, *self._ledger.told(plan.issuer, request))
+            expected, words, reason = *self._ledger.told(plan.issuer, request), "WaitingForBudget"
+            if expected is None and (limit := self._troubles.limit(plan.issuer)):
+                expected, words, reason = limit.until, limit.message, limit.reason
+            memory.waiting = Waiting(plan.issuer, ask_at, expected, words, reason)
             return None
         memory.waiting = None
         self._local.orders += 1

@@ -40,12 +40,14 @@ class Waiting(NamedTuple):
         ask_at: monotonic time at which it is worth asking again.
         expected: when its turn is expected; None: soon.
         words: what it waits for.
+        reason: for the status.
     """
 
     issuer: str
     ask_at: float
     expected: datetime | None
     words: str
+    reason: str
 
 
 @dataclass(slots=True)

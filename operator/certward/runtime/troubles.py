@@ -70,6 +70,13 @@ class Troubles:
         is_lasting = now - known.since >= _PATIENCE and now - known.last < _FORGOTTEN
         return known.failure.message if is_lasting else ""
 
+    def limit(self, issuer: str) -> RateLimited | None:
+        """What an issuer has said that takes no orders for now; None when it does."""
+        with self._lock:
+            known = self._of.get(issuer)
+        failure = known.failure if known else None
+        return failure if isinstance(failure, RateLimited) and failure.until > datetime.now(UTC) else None
+
     def choose(self, issuers: tuple[str, ...], open_with: str, memory: Memory) -> str:
         """The issuer to ask: the one of the open order, else the first that can issue; the first when none can.
 
