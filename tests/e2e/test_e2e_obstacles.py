@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from certward.kube.kinds import path_of
 from e2e import planes
 from e2e.world import ClusterError, Domain, World, condition, serial
 
@@ -134,6 +135,56 @@ def test_an_ingress_class_that_does_not_exist(world: World) -> None:
     assert world.routes(namespace) == set()
     world.app(namespace, automatic=True)
     world.wait_issued(www)
+
+
+def test_routes_that_an_admission_policy_does_not_take(world: World) -> None:
+    namespace = world.shop()
+    name = f"no-routes-{namespace}"
+    kinds = ("Ingress", *world.plane.dialect.kinds)
+    world.apply(*refusal(name, namespace, kinds))
+    world.until(lambda: is_refused(world, namespace), "the policy is in force")
+    world.app(namespace, automatic=True)
+    www = world.domain(namespace)
+    try:
+        status = world.until(lambda: told(world, www, "routes need a ticket"), "the Domain quotes the refusal")
+        assert (status["state"], status["reason"]) == ("Failing", "ChallengeUnreachable")
+    finally:
+        world.kubectl("delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", name)
+    world.until(lambda: not is_refused(world, namespace), "the policy is no longer in force")
+    world.annotate("domain", namespace, www.name, "certward.dev/refresh=now")
+    world.wait_issued(www)
+
+
+def refusal(name: str, namespace: str, kinds: tuple[str, ...]) -> list[dict[str, object]]:
+    """A ValidatingAdmissionPolicy that takes no routes in one namespace."""
+    api = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    groups = [path_of(kind, "").split("/")[2] for kind in kinds]
+    plurals = [path_of(kind, "").rsplit("/", 1)[1] for kind in kinds]
+    rule = {"apiGroups": groups, "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": plurals}
+    chosen = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "false", "message": "routes need a ticket"}],
+    }
+    binding = {"policyName": name, "validationActions": ["Deny"], "matchResources": chosen}
+    return [
+        {**api, "kind": "ValidatingAdmissionPolicy", "spec": spec},
+        {**api, "kind": "ValidatingAdmissionPolicyBinding", "spec": binding},
+    ]
+
+
+def is_refused(world: World, namespace: str) -> bool:
+    """Whether the policy has come into force: it does so a moment after it was applied."""
+    try:
+        world.kubectl("-n", namespace, "create", "ingress", "probe", "--rule=x.example/=shop:8080", "--dry-run=server")
+    except ClusterError as error:
+        return "routes need a ticket" in str(error)
+    return False
+
+
+def told(world: World, domain: Domain, words: str) -> dict[str, object]:
+    status = world.status(domain)
+    return status if words in status.get("message", "") else {}
 
 
 def told_of_class(world: World, domain: Domain) -> dict[str, object]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from certward.config import Config
-from certward.errors import Blocked, ChallengeFailed, OperatorError, Transient
+from certward.errors import Blocked, ChallengeFailed, OperatorError, Rejected, Transient
 from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.kube.ensure import Ensurer, ref_of
@@ -156,7 +156,7 @@ class Domains:
                 log.info("%s (%s): class %s serves it now", key_of(domain), domain.hostname, class_.name)
                 kept = {ref_of(manifest) for manifest in (*rendered.shared, *rendered.own)}
                 self._ensurer.absent(ref for ref in _everything_for(domain) if ref not in kept)
-        except Blocked as obstacle:
+        except (Blocked, Rejected) as obstacle:  # the latter: an admission webhook or policy does not take a route
             if memory.obstacle != obstacle.message:
                 log.warning("%s: %s", key_of(domain), obstacle.message)
             memory.obstacle = obstacle.message
