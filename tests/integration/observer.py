@@ -142,6 +142,11 @@ def apply(cluster: Cluster, namespace: str, *objects: Object) -> None:
     cluster.kubectl("-n", namespace, "apply", "--server-side", "-f", "-", input=json.dumps(bundle))
 
 
+def alone(cluster: Cluster) -> None:
+    """Take away what tests before this one have left, so that nothing else is at work."""
+    cluster.kubectl("delete", "domains", "--all", "--all-namespaces")
+
+
 def new_shop(cluster: Cluster, prefix: str) -> str:
     """A namespace with a backend and an App `shop`; returns its name."""
     namespace = cluster.namespace(prefix)

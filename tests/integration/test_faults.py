@@ -49,6 +49,7 @@ def orders_in_status(cluster: Cluster, namespace: str) -> dict[str, str]:
 
 def test_an_operator_killed_at_random_moments_loses_no_order_and_no_key(cluster: Cluster) -> None:
     chance = random.Random(SEED)  # noqa: S311 - moments that are the same each time
+    observer.alone(cluster)
     namespace = observer.new_shop(cluster, "killed")
     names = [f"d{number:02}" for number in range(30)]
     groups = [names[kill * len(names) // KILLS : (kill + 1) * len(names) // KILLS] for kill in range(KILLS)]

@@ -20,6 +20,7 @@ PASSES = 'kind="Domain",outcome="done"'
 @pytest.fixture(scope="module")
 def converged(cluster: Cluster) -> Iterator[list[str]]:
     """Namespaces full of Domains that are issued and Ready, under a short probe interval."""
+    observer.alone(cluster)
     cluster.up(patch={"probe": {"interval": f"{INTERVAL}s"}})
     namespaces = [observer.new_shop(cluster, "quiet") for _ in range(NAMESPACES)]
     names = [f"d{number:03}" for number in range(DOMAINS // NAMESPACES)]

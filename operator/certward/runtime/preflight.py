@@ -4,7 +4,7 @@ import secrets as randomness
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -114,8 +114,6 @@ class Preflights:
 
     def _take_off(self, observed: Observed, issuer: Issuer, memory: Memory) -> bool:
         """Start the look from outside; False when too many are under way."""
-        if not self._places.acquire(blocking=False):
-            return False
         meta = issuer.directory().get("meta")
         names = meta.get("caaIdentities") if isinstance(meta, dict) else None
         identities = tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
@@ -123,6 +121,8 @@ class Preflights:
         thumbprint = self._thumbprint(observed) or issuer.thumbprint
         question = Preflight(caa, observed.dns_targets, thumbprint, self._mode)
         key = key_of(observed.domain)
+        if not self._places.acquire(blocking=False):  # after all that may fail, so that the place is given back
+            return False
 
         def over(_: Future[Outcome]) -> None:
             self._places.release()
@@ -142,11 +142,10 @@ class Preflights:
         """Take in what a look from outside has shown, if there was one."""
         flight = memory.flight
         if flight is not None:
-            try:
-                outcome = flight.result(timeout=_WAITS)
-            except TimeoutError:
+            if not wait([flight], timeout=_WAITS).done:
                 return _UNTIL_TOLD
-            memory.flight = None
+            memory.flight = None  # even if it has ended by a mistake of ours: the next look is a new one
+            outcome = flight.result()
             memory.is_pointed_here = outcome.facts.verified
             memory.dns_warning = outcome.message if outcome.verdict == "warning" else ""
             waited = time.monotonic() - (memory.preflight_since or 0.0)
