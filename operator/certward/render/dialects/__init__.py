@@ -116,7 +116,14 @@ class Dialect(ABC):
         """
         return ""
 
-    def advice(self, settings: Manifest, profile: Profile, hsts: HSTS | None, *, is_restricted: bool) -> str:  # noqa: ARG002
+    def advice(
+        self,
+        settings: Manifest,  # noqa: ARG002 - most controllers have nothing that can be compared
+        profile: Profile,  # noqa: ARG002 - as above
+        hsts: HSTS | None,  # noqa: ARG002 - as above
+        *,
+        is_restricted: bool,  # noqa: ARG002 - as above
+    ) -> str:
         """What the administrator would have to set for all hosts at once, as one or two sentences.
 
         Args:
