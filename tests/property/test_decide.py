@@ -29,8 +29,10 @@ from certward.names import ANNOTATION_REFRESH
 from certward.plan import renewal
 from certward.plan.checks import SecretState
 from certward.plan.domain import FAR, decide
+from certward.plan.manual import Manual, ManualSecret, Refused, expiring_at
 from certward.plan.observed import Observed, Proof, Step, Turn, label
 from certward.plan.schedule import Window
+from certward.plan.serving import PROOF_PATIENCE
 from property.world import Crash, World
 
 STATES = {"Waiting", "InProgress", "DNSVerified", "CertIssued", "Failing", "Failed"}
@@ -111,7 +113,8 @@ def statuses(draw: st.DrawFn) -> dict[str, object]:
         if until or draw(st.booleans()):
             status["attempts"]["nextAttempt"] = format_time(until) if until else None
     if draw(st.booleans()):
-        status["certificate"] = {"source": "Automatic", "fingerprintSHA256": draw(FINGERPRINTS)}
+        source, name = draw(st.sampled_from([("Automatic", "www-tls"), ("Manual", "bought"), ("Manual", "other")]))
+        status["certificate"] = {"source": source, "secretName": name, "fingerprintSHA256": draw(FINGERPRINTS)}
     if draw(st.booleans()):
         status["served"] = {"observedAt": format_time(NOW - DAY), "fingerprintSHA256": draw(FINGERPRINTS)}
     if draw(st.booleans()):
@@ -170,6 +173,31 @@ def windows() -> st.SearchStrategy[Window]:
     )
 
 
+MANUALS = st.lists(
+    st.builds(
+        Manual,
+        secret=st.one_of(
+            st.builds(ManualSecret, st.sampled_from(["bought", "other"]), exists=st.just(True), facts=LEAVES),
+            st.builds(
+                ManualSecret,
+                st.sampled_from(["bought", "other"]),
+                exists=st.just(True),
+                facts=st.none() | LEAVES,
+                problem=st.just("There is no private key."),
+            ),
+            st.builds(ManualSecret, st.sampled_from(["bought", "other"])),
+        ),
+        intrudes_on=st.sampled_from(["", "", "", "team-b/www"]),
+        collides_with=st.sampled_from(["", "", "", "team/www"]),
+        taken_from=st.sampled_from(["", "", "", "api"]),
+        awaited=st.sampled_from(["", "", "", "api"]),
+    ),
+    max_size=2,
+    unique_by=lambda one: one.secret.name,
+).map(tuple)
+REFUSALS = st.builds(Refused, FINGERPRINTS, st.timedeltas(timedelta(seconds=1), timedelta(minutes=10)))
+
+
 @st.composite
 def situations(draw: st.DrawFn) -> Observed:
     """Anything that may be observed, likely or not."""
@@ -198,6 +226,8 @@ def situations(draw: st.DrawFn) -> Observed:
         app=draw(st.one_of(APPS, APPS, APPS, st.none())),
         profile=profile,
         secret=held,
+        manual=draw(st.one_of(st.just(()), MANUALS)),
+        refused=draw(st.none() | REFUSALS),
         issuers=issuers,
         issuer=draw(st.sampled_from(issuers)) if issuers else "",
         is_preflighted=draw(st.booleans()),
@@ -253,6 +283,11 @@ def test_a_status_that_was_written_is_written_the_same_again(seen, later):
     # The only moments at which time alone changes what is said: a renewal falls due, an attempt is held no longer.
     known = seen.secret.facts
     thresholds = [renewal.due_at(back, known), renewal.overdue_at(back, known)] if known else []
+    for one in seen.manual:
+        if bought := one.secret.facts:
+            thresholds += [bought.not_before, expiring_at(bought), bought.not_after]
+    if seen.proof and seen.proof.since:
+        thresholds.append(seen.proof.since + PROOF_PATIENCE)
     if not any(NOW < at <= NOW + later for at in thresholds):
         assert decide(back, NOW + later).status == written
 
@@ -262,8 +297,9 @@ def test_a_status_that_was_written_is_written_the_same_again(seen, later):
 def test_https_is_never_routed_with_a_profile_that_the_key_does_not_fit(seen):
     routes = decide(seen, NOW).routes
     if routes and routes.secret_name:
-        assert seen.secret.facts is not None
-        assert routes.profile is None or fits(routes.profile, seen.secret.facts.key_type)
+        of_manual = {one.secret.name: one.secret.facts for one in seen.manual}
+        known = {seen.domain.secret_name: seen.secret.facts, **of_manual}[routes.secret_name]
+        assert routes.profile is None or (known and fits(routes.profile, known.key_type))
     elif routes:
         assert routes.profile is None
         assert not routes.redirect, "a redirect to HTTPS that is not there"
@@ -328,6 +364,12 @@ EDITS = st.sampled_from(
         "ca rejects once",
         "ca is away once",
         "ca limits once",
+        "manual named",
+        "manual not named",
+        "manual garbage",
+        "manual good",
+        "ingress stuck",
+        "ingress well",
     ]
 )
 
@@ -383,6 +425,23 @@ def _happen(world: World, edit: str) -> None:
         world.app = None
     elif edit == "app back":
         world.app = world.app or app()
+    elif edit == "manual named":
+        _edit_app(world, manual_secrets=("bought",))
+        _happen(world, "manual good")
+    elif edit == "manual not named":
+        _edit_app(world, manual_secrets=())
+    elif edit == "manual garbage":
+        world.manual = ManualSecret("bought", exists=True, problem="There is no private key.")
+    elif edit == "manual good":
+        known = facts(
+            900 + world.bought, key_type="RSA-2048", not_before=world.now - DAY, not_after=world.now + 300 * DAY
+        )
+        world.bought += 1
+        world.manual = ManualSecret("bought", exists=True, facts=known)
+    elif edit == "ingress stuck":
+        world.stuck_at = world.serves()
+    elif edit == "ingress well":
+        world.stuck_at = None
     elif edit == "ca waits":
         world.ca_waits.append(timedelta(seconds=2))
     else:
@@ -392,9 +451,10 @@ def _happen(world: World, edit: str) -> None:
 def rest(world: World) -> None:
     """Until there is nothing to do but to wait for a renewal, a check, or somebody."""
     for _ in range(8):
-        pause = world.settle().again_after
+        plan = world.settle()
+        pause = plan.again_after
         until = (world.domain.status.get("attempts") or {}).get("nextAttempt")
-        can_be_shown = world.rendered == world.profile
+        can_be_shown = world.rendered == world.profile and plan.serving is not None
         if not until and not world.lost.wait and not (can_be_shown and pause <= timedelta(seconds=30)):
             return
         world.now += timedelta(days=1, seconds=1) if until else pause
@@ -420,7 +480,7 @@ def assert_as_declared(world: World) -> None:
     if world.app is None:
         assert status["reason"] == "AppNotFound"
         return
-    asked = world.app.key_type
+    asked, manual = world.app.key_type, world.usable_manual()
     if world.app.is_automatic and fits(world.profile, asked or "RSA-2048") and status["reason"] != "CARejected":
         assert known, status
         assert asked in (None, known.key_type)
@@ -429,7 +489,14 @@ def assert_as_declared(world: World) -> None:
         assert world.rendered == world.profile
         assert (status.get("handled") or {}).get("refresh") == world.domain.meta.annotations.get(ANNOTATION_REFRESH)
         assert (status["state"], status["reason"]) == ("CertIssued", "")
-    if known and world.rendered:
+        assert world.serves() == known
+        assert status["certificate"]["source"] == "Automatic"
+    if manual and not world.app.is_automatic:
+        assert world.serves() == manual
+        assert status["certificate"]["source"] == "Manual"
+        assert (status["state"], status["reason"]) == ("CertIssued", "")
+        return
+    if known and world.rendered and not manual:
         assert world.serves() == known
         assert {c["type"]: c["status"] for c in status["conditions"]}["Ready"] == "True"
         assert status["certificate"]["fingerprintSHA256"] == known.fingerprint_sha256
@@ -447,23 +514,24 @@ def test_whatever_happens_it_comes_to_rest_as_declared(happenings):
     for edit, passes in happenings:
         apply(world, edit)
         for _ in range(passes):
-            was_served = world.serves() if world.usable() else None
+            was_served = world.serves()
             # A process that dies before it has written down what it saw has to see it again.
             is_written = "certificate" in world.domain.status
             was_redirected = bool(world.routes and world.routes.redirect and is_written)
             world.turn()
-            if was_served and world.app and world.usable():
-                assert world.serves(), f"a working certificate was taken away after {edit}"
+            if was_served and world.app and was_served in (world.usable(), world.usable_manual()):
+                assert world.serves() in (world.usable(), world.usable_manual()), f"taken away after {edit}"
                 assert world.routes
                 assert world.routes.redirect >= (was_redirected and world.app.https_redirect), edit
     world.ca_failures.clear()
+    world.stuck_at, world.lost.refused = None, ""
     rest(world)
     assert_at_rest(world)
     assert_as_declared(world)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(EDITS.filter(lambda edit: edit == "ca waits" or not edit.startswith("ca ")), max_size=4))
+@given(st.lists(EDITS.filter(lambda edit: edit == "ca waits" or not edit.startswith(("ca ", "ingress "))), max_size=4))
 def test_a_crash_anywhere_costs_at_most_one_more_order(edits):
     smooth = _run(edits, dies_before=None)
     total = smooth.effects

@@ -15,6 +15,7 @@ from certward.model.profiles import Profile, fits
 from certward.model.resources import App, Domain, format_time
 from certward.plan.checks import SecretState
 from certward.plan.domain import decide
+from certward.plan.manual import Manual, ManualSecret, Refused
 from certward.plan.observed import Observed, Plan, Proof, Routes, Step, label
 from certward.plan.status import remembers_served
 
@@ -47,6 +48,7 @@ class Lost:
     failed_inputs: tuple[object, ...] | None = None
     wait: timedelta = timedelta()
     advised: str = ""
+    refused: str = ""
 
     def drop_order(self) -> None:
         self.order_url = self.order_issuer = self.order_created_at = ""
@@ -63,6 +65,8 @@ class World:
     profile: Profile = DEFAULT
     issuers: tuple[str, ...] = ("main", "spare")
     secret: SecretState = field(default_factory=SecretState)
+    manual: ManualSecret | None = None
+    stuck_at: CertificateFacts | None = None
     next_key: tuple[str, str] | None = None
     orders: dict[str, Order] = field(default_factory=dict)
     routes: Routes | None = None
@@ -71,6 +75,7 @@ class World:
     ca_failures: list[OperatorError] = field(default_factory=list)
     ca_waits: list[timedelta] = field(default_factory=list)
     is_told: bool = False
+    bought: int = 0
     writes: int = 0
     stored: int = 0
     before_effect: Callable[[], None] = lambda: None
@@ -82,12 +87,22 @@ class World:
         """The leaf that a handshake shows."""
         if self.routes is None or not self.routes.secret_name or self.rendered is None:
             return None
+        if self.stuck_at is not None:
+            return self.stuck_at
+        if self.manual and self.routes.secret_name == self.manual.name:
+            return self.manual.facts if not self.manual.problem else None
         return self.secret.facts
 
     def usable(self) -> CertificateFacts | None:
         """The certificate at hand, unless it has expired."""
         known = self.secret.facts
         return known if known and known.not_after > self.now else None
+
+    def usable_manual(self) -> CertificateFacts | None:
+        """The manual certificate, if the App names one that can be served."""
+        is_named = self.manual and self.app and self.app.manual_secrets
+        known = self.manual.facts if self.manual and is_named and not self.manual.problem else None
+        return known if known and known.not_after > self.now and fits(self.profile, known.key_type) else None
 
     # What the operator does.
 
@@ -110,6 +125,11 @@ class World:
             app=self.app,
             profile=self.profile,
             secret=secret,
+            manual=tuple(
+                Manual(self.manual if self.manual and self.manual.name == name else ManualSecret(name))
+                for name in (self.app.manual_secrets if self.app else ())
+            ),
+            refused=Refused(self.lost.refused, timedelta(minutes=10)) if self.lost.refused else None,
             next_key_type=key[0],
             next_spki=key[1],
             issuers=issuers,
@@ -129,6 +149,12 @@ class World:
         """One pass: gather, decide, act."""
         observed = self.gather()
         plan = decide(observed, self.now)
+        if plan.refuses:
+            self.lost.refused = plan.refuses
+            long_ago = self.now - timedelta(days=1000)
+            self.lost.proof = Proof(at=long_ago, fingerprint=self.lost.proof.fingerprint if self.lost.proof else "")
+            observed = self.gather()
+            plan = decide(observed, self.now)
         self._route(plan.routes)
         if plan.drop_next_key:
             self.before_effect()
@@ -211,7 +237,7 @@ class World:
 
     def _step(self, observed: Observed, plan: Plan) -> None:
         if plan.step is Step.PROVE:
-            self._prove(observed)
+            self._prove(plan)
             return
         if plan.step is Step.ADVICE:
             assert observed.secret.facts is not None
@@ -276,13 +302,20 @@ class World:
         self.before_effect()
         self.lost.drop_order()
 
-    def _prove(self, observed: Observed) -> None:
-        declared, shown = observed.secret.facts, self.serves()
-        assert declared is not None, "there is nothing to prove"
+    def _prove(self, plan: Plan) -> None:
+        assert plan.serving is not None, "there is nothing to prove"
+        declared, shown = plan.serving.facts, self.serves()
+        expected = declared.fingerprint_sha256
         before = self.lost.proof
-        since = before.since if before and before.since else self.now
+        since = before.since if before and before.since and before.expected == expected else self.now
         if shown is None or shown != declared or self.rendered is None:
-            self.lost.proof = Proof(at=self.now, problem="The ingress serves another certificate.", since=since)
+            self.lost.proof = Proof(
+                at=self.now,
+                fingerprint=shown.fingerprint_sha256 if shown else "",
+                problem="The ingress serves another certificate.",
+                since=since,
+                expected=expected,
+            )
             return
         assert fits(self.rendered, shown.key_type), "no handshake succeeds at some version of the profile"
         is_right = self.rendered == self.profile
@@ -293,4 +326,5 @@ class World:
             policy_reason="Enforced" if is_right else "NotServed",
             profile=label(self.profile),
             since=None if is_right else since,
+            expected=expected,
         )

@@ -161,13 +161,31 @@ class Cache:
         oldest = min(candidates, key=lambda d: d.meta.age_order)
         return oldest if self.owner_of(oldest) == oldest else None
 
-    def same_secret_id(self, domain: Domain) -> list[Domain]:
-        """The other Domains whose `<namespace>-<secret>` reads the same as this one's (Traefik's store key)."""
-        mine = key_of(domain)
+    def same_secret_id(self, domain: Domain, secret: str = "") -> list[Domain]:
+        """Domains of other namespaces with a Secret whose `<namespace>-<name>` reads the same (Traefik's store key).
+
+        Args:
+            domain: whose namespace it is.
+            secret: the Secret; that of its automatic certificate where none is given.
+        """
+        namespace, secret = domain.meta.namespace, secret or domain.secret_name
         with self._lock:
-            keys = self._by_secret.get(_secret_id(domain), set()) - {mine}
-            found = [self._objects[key] for key in keys]
+            keys = self._by_secret.get(f"{namespace}-{secret}", set())
+            found = [self._objects[key] for key in keys if key.namespace != namespace]
         return [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting]
+
+    def owner_elsewhere(self, names: Iterable[str], namespace: str) -> str:
+        """Who else owns a hostname that a certificate is for: "namespace/name" of a Domain elsewhere, or empty."""
+        with self._lock:
+            keys = {key for name in names for key in self._covered(name.lower())}
+            found = [self._objects[key] for key in keys if key.namespace != namespace]
+        owners = [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting and self.owner_of(d) is d]
+        return min((f"{d.meta.namespace}/{d.meta.name}" for d in owners), default="")
+
+    def _covered(self, name: str) -> set[Key]:
+        """The Domains whose hostnames a certificate's name stands for."""
+        covered = set(self._by_hostname.get(name, ()))
+        return covered | self._by_parent.get(parent(name), set()) if is_wildcard(name) else covered
 
     def _related(self, resource: Resource) -> set[Key]:
         """The object itself and those whose decisions read it."""
@@ -175,7 +193,7 @@ class Cache:
         if isinstance(resource, Domain):
             related = {key_of(resource), Key("App", namespace, resource.app), Key("Namespace", "", namespace)}
             related |= self._claimants(resource.hostname)
-            return related | self._by_secret.get(_secret_id(resource), set())
+            return related.union(*(self._by_secret.get(one, set()) for one in _secret_ids(resource)))
         policies = self._by_namespace.get(("TLSPolicy", namespace), set())
         if isinstance(resource, App):
             mine = {key_of(resource), Key("Namespace", "", namespace)}
@@ -207,7 +225,8 @@ class Cache:
         self._by_namespace[key.kind, key.namespace].add(key)
         if isinstance(resource, Domain):
             self._by_app[Key("App", key.namespace, resource.app)].add(key)
-            self._by_secret[_secret_id(resource)].add(key)
+            for one in _secret_ids(resource):
+                self._by_secret[one].add(key)
             self._by_hostname[resource.hostname].add(key)
             if not is_wildcard(resource.hostname):
                 self._by_parent[parent(resource.hostname)].add(key)
@@ -217,14 +236,17 @@ class Cache:
         _discard(self._by_namespace, (key.kind, key.namespace), key)
         if isinstance(resource, Domain):
             _discard(self._by_app, Key("App", key.namespace, resource.app), key)
-            _discard(self._by_secret, _secret_id(resource), key)
+            for one in _secret_ids(resource):
+                _discard(self._by_secret, one, key)
             _discard(self._by_hostname, resource.hostname, key)
             if not is_wildcard(resource.hostname):
                 _discard(self._by_parent, parent(resource.hostname), key)
 
 
-def _secret_id(domain: Domain) -> str:
-    return f"{domain.meta.namespace}-{domain.secret_name}"
+def _secret_ids(domain: Domain) -> set[str]:
+    """How Traefik's store knows a Domain's own Secret and the one that is served; two that read the same are one."""
+    served = (domain.status.get("certificate") or {}).get("secretName") or domain.secret_name
+    return {f"{domain.meta.namespace}-{name}" for name in (domain.secret_name, served)}
 
 
 def _is_redeclared(known: Resource, new: Resource) -> bool:

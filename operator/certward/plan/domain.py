@@ -1,19 +1,20 @@
 """The heart: what to do for a Domain now, decided from what is observed. Total, pure and idempotent."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from certward.model import profiles
 from certward.model.pki import CertificateFacts
 from certward.model.resources import App
 from certward.names import ANNOTATION_REFRESH
-from certward.plan import gates, renewal, status
+from certward.plan import gates, renewal, status, verdicts
 from certward.plan.attempts import Attempts, attempts_of
 from certward.plan.checks import CertificateInput, Wanted, why_issue
 from certward.plan.gates import Verdict
+from certward.plan.manual import expiring_at
 from certward.plan.observed import Observed, Plan, Routes, Step, label, max_age
+from certward.plan.serving import PROOF_PATIENCE, Choice, choose
 
-#: How long a host may take to show a new certificate before that counts as not served.
-PROOF_PATIENCE = timedelta(seconds=30)
 PROOF_RETRY = timedelta(milliseconds=250)
 PROOF_RETRY_SLOW = timedelta(seconds=10)
 #: How long after a route of somebody else for the same host has come or gone it is looked at closely.
@@ -38,7 +39,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         return Plan(
             routes=None,
             step=Step.NONE,
-            status=status.build(observed, verdict, now=now, is_served=False, is_routed=False),
+            status=status.build(observed, verdict, Choice(), now=now, is_routed=False),
             again_after=BLOCKED_RECHECK if observed.missing_service else FAR,
             why=verdict.reason,
         )
@@ -49,33 +50,44 @@ def decide(observed: Observed, now: datetime) -> Plan:
 
 
 def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
-    facts = observed.secret.facts if observed.secret.is_managed else None
+    choice = choose(observed, now)
+    facts = choice.serving.facts if choice.serving else None
     fits = facts is not None and profiles.fits(observed.profile, facts.key_type)
     key_type = app.key_type or profiles.default_key_type(observed.profile)
     obstacle = gates.cannot_issue(observed) if app.is_automatic else None
-    wanted = _wanted(observed, app, key_type, fits=fits, now=now) if app.is_automatic and not obstacle else None
+    wanted = _wanted(observed, app, key_type, now=now) if app.is_automatic and not obstacle else None
     proven = facts is not None and is_proven(observed, facts)
+    # While another certificate takes over, the one before is as good, as long as it is that which is shown.
+    if proven:
+        choice = replace(choice, before=None)
+    shown = choice.serving if proven else choice.before if _shows_before(observed, choice) else None
+    kept = "" if facts else _kept(observed)
 
     routes = Routes(
         challenge=app.is_automatic and obstacle is None,
-        secret_name=observed.domain.secret_name if facts else "",
+        secret_name=choice.serving.secret_name if choice.serving else kept,
         redirect=app.https_redirect
-        and facts is not None
-        and (proven or (bool(observed.domain.status.get("certificate")) and not observed.is_moving)),
+        and (facts is not None or bool(kept))
+        and (shown is not None or (bool(observed.domain.status.get("certificate")) and not observed.is_moving)),
         profile=observed.profile if fits else None,
-        hsts=observed.hsts if proven else None,
+        hsts=observed.hsts if shown else None,
     )
     # A host that has no HTTPS to lose moves at once.
     has_arrived = proven or facts is None
     attempts = attempts_of(observed, now)
     step, again, order_open, why = _next_step(observed, facts, wanted, attempts, key_type, now)
-    verdict = _verdict(observed, app, facts, obstacle, wanted, attempts)
+    verdict = _verdict(observed, app, choice, obstacle, wanted, attempts, now)
     issuer = observed.order_issuer if order_open else observed.issuer
+    # No watch tells of a Secret that is in the way, or of a manual one that comes, or of what others wait for.
+    is_polled = (obstacle and observed.secret.exists and not observed.secret.facts) or choice.is_short
+    is_polled = is_polled or (not facts and bool(observed.manual))
     return Plan(
         routes=routes,
         step=step,
         issuer=issuer,
         key_type=key_type,
+        serving=choice.serving,
+        refuses=choice.refuses,
         leaves_class=has_arrived and observed.is_moving,
         # The key of a stored certificate says that a refresh was done, so it stays until the status says so.
         drop_next_key=bool(observed.next_key_type)
@@ -84,27 +96,41 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         status=status.build(
             observed,
             verdict,
+            choice,
             now=now,
-            is_served=proven,
+            shown=shown,
             has_arrived=has_arrived,
             has_order=order_open,
             handled_refresh=_is_stored(observed),
             failures=attempts.failures if wanted else 0,
             next_attempt=_next_attempt(observed, attempts, verdict) if wanted else None,
         ),
-        again_after=min(again, BLOCKED_RECHECK) if obstacle and observed.secret.exists and not facts else again,
+        again_after=min(again, BLOCKED_RECHECK) if is_polled else again,
         why=why,
     )
 
 
-def _wanted(observed: Observed, app: App, key_type: str, *, fits: bool, now: datetime) -> Wanted | None:
+def _shows_before(observed: Observed, choice: Choice) -> bool:
+    proof, before = observed.proof, choice.before
+    return bool(proof and before and proof.fingerprint == before.facts.fingerprint_sha256) and not observed.is_moving
+
+
+def _kept(observed: Observed) -> str:
+    """A manual certificate that has been served and cannot be any more; its routes stay, as nothing better is there."""
+    known = observed.domain.status.get("certificate") or {}
+    is_listed = any(one.secret.name == known.get("secretName") for one in observed.manual)
+    return str(known["secretName"]) if known.get("source") == "Manual" and is_listed else ""
+
+
+def _wanted(observed: Observed, app: App, key_type: str, *, now: datetime) -> Wanted | None:
+    automatic = observed.secret.facts if observed.secret.is_managed else None
     wanted = why_issue(
         CertificateInput(
             hostname=observed.domain.hostname,
             secret=observed.secret,
             key_type=key_type,
             is_key_type_asked_for=app.key_type is not None,
-            fits_profile=fits,
+            fits_profile=automatic is not None and profiles.fits(observed.profile, automatic.key_type),
             issuers=observed.issuers,
             renewal_at=renewal.due_at(observed, facts) if (facts := observed.secret.facts) else None,
             now=now,
@@ -164,16 +190,23 @@ def _next_step(
 
 def _looks(observed: Observed, facts: CertificateFacts | None, now: datetime) -> list[timedelta]:
     """When to look at a host again, the handshake first."""
-    if facts is None:
-        return [FAR]
-    looks = [proof_due(observed, facts, now), FAR]
-    if observed.app and observed.app.is_automatic:
+    looks = [proof_due(observed, facts, now) if facts else FAR, FAR]
+    automatic = observed.secret.facts
+    moments = [at for one in observed.manual if one.secret.facts for at in _turning_points(one.secret.facts)]
+    if automatic and observed.app and observed.app.is_automatic:
         # One that is overdue is held back by something else, which says when to look.
-        due_at = (renewal.due_at(observed, facts), renewal.overdue_at(observed, facts))
-        looks += [at - now for at in due_at if at > now]
+        moments += [renewal.due_at(observed, automatic), renewal.overdue_at(observed, automatic)]
+    looks += [at - now for at in moments if at > now]
+    if observed.refused:
+        looks.append(max(observed.refused.again_in, timedelta(seconds=1)))
     if observed.advice_in is not None and observed.advice_in > timedelta():
         looks.append(observed.advice_in)
     return looks
+
+
+def _turning_points(facts: CertificateFacts) -> tuple[datetime, ...]:
+    """When something changes in what a manual certificate is worth."""
+    return facts.not_before, expiring_at(facts), facts.not_after
 
 
 def _order_stays_open(observed: Observed, wanted: Wanted | None, key_type: str) -> bool:
@@ -212,32 +245,23 @@ def _retry(since: datetime, observed: Observed, now: datetime) -> timedelta:
 def _verdict(
     observed: Observed,
     app: App,
-    facts: CertificateFacts | None,
+    choice: Choice,
     obstacle: Verdict | None,
     wanted: Wanted | None,
     attempts: Attempts,
+    now: datetime,
 ) -> Verdict:
+    serving = choice.serving
     if not app.is_automatic:
-        if facts:
-            return Verdict(
-                "CertIssued",
-                "AutomaticDisabled",
-                "Automatic certificates are off for this App; the last certificate is served until it expires "
-                "(status.certificate.notAfter) and is not renewed.",
-            )
-        return Verdict(
-            "Waiting",
-            "AutomaticDisabled",
-            f"Automatic certificates are off; set spec.certificates.automatic: true on App {app.meta.name}.",
-        )
+        return verdicts.without_automatic(observed, app, choice, now)
     trouble = obstacle or ((attempts.held or _waiting(observed)) if wanted else None)
-    if facts and observed.obstacle and not trouble:
-        return Verdict("CertIssued", "ChallengeUnreachable", observed.obstacle)  # so would be a renewal
-    if facts:
-        return Verdict("CertIssued", *trouble[1:]) if trouble else Verdict("CertIssued")
+    if serving is None:
+        return trouble or Verdict("DNSVerified" if observed.is_preflighted or observed.order_url else "InProgress")
     if trouble:
-        return trouble
-    return Verdict("DNSVerified" if observed.is_preflighted or observed.order_url else "InProgress")
+        return Verdict("CertIssued", *trouble[1:])
+    if observed.obstacle:
+        return Verdict("CertIssued", "ChallengeUnreachable", observed.obstacle)  # so would be a renewal
+    return verdicts.issued(choice)
 
 
 def _waiting(observed: Observed) -> Verdict | None:

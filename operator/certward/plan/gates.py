@@ -45,7 +45,7 @@ def closed(observed: Observed) -> Verdict | None:
 
 
 def _missing_service(observed: Observed) -> Verdict | None:
-    if not observed.missing_service or observed.secret.facts:
+    if not observed.missing_service or observed.has_certificate:
         # A host that has a certificate keeps being served: its ingress answers 503 and heals by itself.
         return None
     return Verdict(

@@ -11,6 +11,7 @@ from certward.model.policy import HSTS
 from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
 from certward.plan.checks import SecretState
+from certward.plan.manual import Manual, Refused, Serving
 from certward.plan.schedule import Window
 
 
@@ -30,6 +31,7 @@ class Proof:
         grade_capped_by: what keeps it from being better.
         hsts_max_age: what the grade counts for Strict-Transport-Security, seconds.
         since: when a handshake first failed to show the certificate that is declared now; None when it shows.
+        expected: fingerprint of the leaf that it was held against.
     """
 
     at: datetime
@@ -43,6 +45,7 @@ class Proof:
     grade_capped_by: str = ""
     hsts_max_age: int = 0
     since: datetime | None = None
+    expected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,9 @@ class Observed:
         refusal: (reason, message) when the configuration does not let this namespace claim the hostname.
         collides_with: "namespace/name" of the older Domain whose Secret the ingress cannot tell from this one's.
         missing_service: name of a Service of the App that does not exist; else empty.
-        secret: the certificate at hand.
+        secret: what is known of `<domain>-tls`, which holds the automatic certificate.
+        manual: the manual certificates that the App names, in its order.
+        refused: one that the ingress did not show lately although it was told to serve it; None: there is none.
         next_key_type: key type of the stored key of an open order; empty when there is none.
         next_spki: hash of that key's public half; equal to the certificate's once the order has been stored.
         profile: the TLS profile in force for the App, cut to the floor.
@@ -111,6 +116,8 @@ class Observed:
     obstacle: str = ""
     disturbed: timedelta | None = None
     secret: SecretState = field(default_factory=SecretState)
+    manual: tuple[Manual, ...] = ()
+    refused: Refused | None = None
     owner: str = ""
     refusal: tuple[str, str] | None = None
     collides_with: str = ""
@@ -137,6 +144,11 @@ class Observed:
     is_pointed_here: bool | None = None
     dns_warning: str = ""
     ingress_class: str = ""
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether there is a certificate for the hostname, from wherever."""
+        return self.secret.facts is not None or any(one.secret.facts for one in self.manual)
 
     @property
     def is_moving(self) -> bool:
@@ -195,6 +207,8 @@ class Plan:
         step: what to do after that.
         issuer: for PLACE and ADVANCE, the issuer to use.
         key_type: for PLACE, the key to make.
+        serving: the certificate that the ingress is told to serve; None when there is none that it could.
+        refuses: fingerprint of one that it did not show in time and is no longer told to serve; else empty.
         drop_next_key: the stored key of an order is no longer needed.
         leaves_class: what was made for another ingress class before is no longer needed.
         status: the whole status as it should be.
@@ -208,6 +222,8 @@ class Plan:
     again_after: timedelta
     issuer: str = ""
     key_type: str = ""
+    serving: Serving | None = None
+    refuses: str = ""
     drop_next_key: bool = False
     leaves_class: bool = False
     why: str = ""

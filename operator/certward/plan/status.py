@@ -9,9 +9,11 @@ from certward.model import profiles
 from certward.model.conditions import Condition, is_true, no, render, unknown, yes
 from certward.model.resources import Domain, format_time
 from certward.names import ANNOTATION_REFRESH
-from certward.plan import renewal
+from certward.plan import renewal, verdicts
 from certward.plan.gates import Verdict
+from certward.plan.manual import Serving
 from certward.plan.observed import Observed
+from certward.plan.serving import Choice
 
 
 def remembers_served(domain: Domain, fingerprint: str) -> bool:
@@ -23,9 +25,10 @@ def remembers_served(domain: Domain, fingerprint: str) -> bool:
 def build(
     observed: Observed,
     verdict: Verdict,
+    choice: Choice,
     *,
     now: datetime,
-    is_served: bool,
+    shown: Serving | None = None,
     is_routed: bool = True,
     has_arrived: bool = True,
     has_order: bool = False,
@@ -39,8 +42,9 @@ def build(
         observed: what was seen.
         verdict: state, reason and message.
         now: aware UTC datetime; shows only where something changes.
+        choice: what the ingress is told to serve.
+        shown: the certificate that a handshake showed, if it is the one to be served or the one before it.
         is_routed: the host has routes; without, nothing is served for it.
-        is_served: a handshake showed the certificate at hand.
         has_arrived: the host is routed by the class that its App asks for, and no other is needed any more.
         has_order: an order is open.
         handled_refresh: the refresh annotation counts as handled from now on.
@@ -60,7 +64,7 @@ def build(
         "lastUpdated": before["lastUpdated"] if unchanged and "lastUpdated" in before else format_time(now),
         "attempts": {"failures": failures},
         "conditions": render(
-            _conditions(observed, verdict, now, is_served=is_served),
+            _conditions(observed, verdict, choice, now, shown=shown),
             before.get("conditions") or (),
             generation=observed.domain.meta.generation,
             now=now,
@@ -72,7 +76,7 @@ def build(
         built["dns"] = dns
     if is_routed and (routed_by := observed.ingress_class if has_arrived else before.get("ingressClassName")):
         built["ingressClassName"] = routed_by
-    if is_routed and (certificate := _certificate(observed, is_served=is_served)):
+    if is_routed and (certificate := _certificate(observed, shown)):
         built["certificate"] = certificate
     if has_order:
         built["order"] = {
@@ -109,25 +113,24 @@ def record_type(target: str) -> str:
         return "CNAME"
 
 
-def _certificate(observed: Observed, *, is_served: bool) -> dict[str, Any] | None:
+def _certificate(observed: Observed, shown: Serving | None) -> dict[str, Any] | None:
     """The certificate that the ingress is told to serve; follows the proof, so the old one stays until then."""
-    facts = observed.secret.facts
-    known = observed.domain.status.get("certificate")
-    if not is_served or facts is None:
+    if shown is None:
+        known = observed.domain.status.get("certificate")
         return dict(known) if known else None  # expired or vanished, it is still what clients were last shown
-    app = observed.app
+    app, facts = observed.app, shown.facts
     certificate = {
-        "source": "Automatic",
-        "secretName": observed.domain.secret_name,
+        "source": shown.source,
+        "secretName": shown.secret_name,
         "issuer": facts.issuer,
         "serialNumber": facts.serial_number,
         "fingerprintSHA256": facts.fingerprint_sha256,
         "keyType": facts.key_type,
-        "trusted": observed.secret.is_trusted,
+        "trusted": shown.is_trusted,
         "notBefore": format_time(facts.not_before),
         "notAfter": format_time(facts.not_after),
     }
-    if app is not None and app.is_automatic:
+    if app is not None and app.is_automatic and not shown.is_manual:
         certificate["renewalTime"] = format_time(renewal.due_at(observed, facts))
     return certificate
 
@@ -150,37 +153,51 @@ def _served(observed: Observed, before: Mapping[str, Any], *, now: datetime) -> 
     return {"observedAt": format_time(now), **shown}
 
 
-def _conditions(observed: Observed, verdict: Verdict, now: datetime, *, is_served: bool) -> list[Condition]:
-    facts = observed.secret.facts
-    is_working = verdict.state in ("InProgress", "DNSVerified", "Failing") or (
-        verdict.state == "Waiting" and verdict.reason in ("RateLimited", "WaitingForBudget")
-    )
+def _conditions(
+    observed: Observed, verdict: Verdict, choice: Choice, now: datetime, *, shown: Serving | None
+) -> list[Condition]:
     reason = verdict.reason or verdict.state
     problem = (observed.proof.problem if observed.proof else "") or "No handshake has shown it yet."
-    if is_served and facts:
+    if shown:
         ready = yes("Ready", "Served", "Served over HTTPS with the certificate as declared.")
         served = yes("Served", "Served")
-    elif facts and verdict.state == "CertIssued":
+    elif choice.serving and verdict.state == "CertIssued":
         ready = no("Ready", "NotServed", problem)
         served = no("Served", "NotServed", problem)
     else:
         ready = no("Ready", reason, verdict.message)
         served = no("Served", "NoCertificate", "There is no certificate to serve.")
-    issued = (
-        yes("CertificateIssued", "Issued", _by_whom(observed))
-        if facts and observed.app
-        else no("CertificateIssued", reason, verdict.message)
-    )
     return [
         ready,
         _dns_verified(observed, verdict),
-        issued,
+        _issued(observed, verdict, choice),
         served,
-        _policy_enforced(observed, is_served=is_served),
+        _policy_enforced(observed, choice, is_served=shown is not None),
         renewal.overdue(observed, verdict, now),
-        yes("Reconciling", reason, verdict.message) if is_working else no("Reconciling", "Settled"),
+        _reconciling(observed, verdict, choice),
         yes("Stalled", reason, verdict.message) if verdict.state == "Failed" else no("Stalled", "NotStalled"),
     ]
+
+
+def _issued(observed: Observed, verdict: Verdict, choice: Choice) -> Condition:
+    if observed.app and observed.secret.facts and choice.serving:
+        return yes("CertificateIssued", "Issued", _by_whom(observed))
+    if choice.serving:
+        return yes("CertificateIssued", "Manual", f"It was put into Secret {choice.serving.secret_name}.")
+    return no("CertificateIssued", verdict.reason or verdict.state, verdict.message)
+
+
+def _reconciling(observed: Observed, verdict: Verdict, choice: Choice) -> Condition:
+    is_taking_over = (
+        observed.app is not None and observed.app.is_automatic and choice.serving and choice.serving.is_manual
+    )
+    if (
+        verdict.state in ("InProgress", "DNSVerified", "Failing")
+        or (verdict.state == "Waiting" and verdict.reason in ("RateLimited", "WaitingForBudget"))
+        or (verdict.state == "CertIssued" and not verdict.reason and (is_taking_over or choice.before))
+    ):
+        return yes("Reconciling", verdict.reason or verdict.state, verdict.message)
+    return no("Reconciling", "Settled")
 
 
 def _dns_verified(observed: Observed, verdict: Verdict) -> Condition:
@@ -205,16 +222,10 @@ def _by_whom(observed: Observed) -> str:
     )
 
 
-def _policy_enforced(observed: Observed, *, is_served: bool) -> Condition:
-    proof, facts = observed.proof, observed.secret.facts
+def _policy_enforced(observed: Observed, choice: Choice, *, is_served: bool) -> Condition:
+    proof, facts = observed.proof, choice.serving.facts if choice.serving else None
     if is_served and facts and not profiles.fits(observed.profile, facts.key_type):
-        name = f"profile {observed.profile.name} of revision {observed.profile.revision}"
-        return no(
-            "PolicyEnforced",
-            "NotServed",
-            f"A key of type {facts.key_type} cannot be used at every protocol version of {name}; the host keeps its "
-            f"former settings until its certificate has one of type {profiles.default_key_type(observed.profile)}.",
-        )
+        return no("PolicyEnforced", "NotServed", verdicts.key_does_not_fit(observed, facts.key_type))
     if is_served and proof and proof.policy_reason:
         if proof.policy_reason in ("Enforced", "EnforcedNarrower"):
             return yes("PolicyEnforced", proof.policy_reason, proof.policy_problem)

@@ -20,6 +20,7 @@ from certward.render.registry import DIALECTS
 from certward.runtime.classes import Class, Classes
 from certward.runtime.gather import Gatherer, inputs_of
 from certward.runtime.issuance import Issuance
+from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories, Memory
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.preflight import Preflights
@@ -35,6 +36,8 @@ _MAX_STEPS = 60
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 #: How long an ingress may go on with the routes of a hostname's former owner.
 _SETTLE_SECONDS = 3.0
+#: So long the ingress is not told again to serve a certificate that it did not show.
+_REFUSED_SECONDS = 600.0
 #: How soon a host is looked at again whose objects are in somebody's way.
 _BLOCKED_RETRY = timedelta(seconds=30)
 
@@ -52,6 +55,7 @@ class Domains:
         ensurer: Ensurer,
         gatherer: Gatherer,
         secrets: Secrets,
+        manuals: Manuals,
         services: Services,
         namespaces: Namespaces,
         issuance: Issuance,
@@ -66,6 +70,7 @@ class Domains:
         self._ensurer = ensurer
         self._gatherer = gatherer
         self._secrets = secrets
+        self._manuals = manuals
         self._services = services
         self._namespaces = namespaces
         self._issuance = issuance
@@ -101,6 +106,13 @@ class Domains:
         now = datetime.now(UTC)
         observed = self._gatherer.gather(domain, memory, now)
         plan = decisions.decide(observed, now)
+        if plan.refuses:
+            log.warning("%s (%s): %s", key_of(domain), domain.hostname, plan.status["message"])
+            inputs = inputs_of(domain, observed.app, observed.secret, observed.issuer)
+            memory.refused = (plan.refuses, time.monotonic() + _REFUSED_SECONDS, inputs)
+            memory.proof = Proof(at=_LONG_AGO, fingerprint=memory.proof.fingerprint) if memory.proof else None
+            observed = self._gatherer.gather(domain, memory, now)
+            plan = decisions.decide(observed, now)
         is_blocked = not self._keep_routes(observed, plan, memory)
         if is_blocked:
             plan = decisions.decide(self._gatherer.gather(domain, memory, now), now)
@@ -203,11 +215,17 @@ class Domains:
         try:
             if plan.step is Step.PROVE:
                 before = memory.proof
-                pause = self._prover.prove(observed, memory)
+                if plan.serving is None:  # pragma: no cover - a proof is asked for only when there is a certificate
+                    return None
+                pause = self._prover.prove(observed, plan.serving.facts, memory)
                 if memory.proof and (before is None or _of_scan(before) != _of_scan(memory.proof)):
                     touched.add(Key("App", observed.domain.meta.namespace, observed.domain.app))
                 return pause
-            return self._issuance.step(observed, plan, memory)
+            had_order = memory.order is not None
+            pause = self._issuance.step(observed, plan, memory)
+            if had_order and memory.order is None and plan.serving and plan.serving.is_manual:
+                # Stored. Those that are served with the same manual certificate may have waited for this one.
+                touched.update(map(key_of, self._manuals.served_with(observed.domain, plan.serving.secret_name)))
         except OperatorError as failure:
             if failure.reason in ("APIServerUnavailable", "Conflict", "Forbidden", "Invalid"):
                 raise
@@ -216,6 +234,7 @@ class Domains:
             memory.failed_inputs = inputs_of(observed.domain, observed.app, observed.secret, observed.issuer)
             log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
             return None
+        return pause
 
 
 def _everything_for(domain: Domain) -> Iterator[ObjectRef]:

@@ -12,9 +12,11 @@ from certward.model.resources import App, Domain
 from certward.names import ANNOTATION_REFRESH
 from certward.plan import schedule
 from certward.plan.checks import SecretState
+from certward.plan.manual import Refused
 from certward.plan.observed import Observed, Proof, Turn
 from certward.plan.status import remembers_served
 from certward.runtime.classes import Classes
+from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Advice, Memories, Memory
 from certward.runtime.policies import Policies
 from certward.runtime.secrets import Secrets
@@ -41,6 +43,7 @@ class Gatherer:
         *,
         classes: Classes,
         secrets: Secrets,
+        manuals: Manuals,
         services: Services,
         policies: Policies,
         foreign: ForeignRoutes,
@@ -52,6 +55,7 @@ class Gatherer:
         self._cache = cache
         self._classes = classes
         self._secrets = secrets
+        self._manuals = manuals
         self._services = services
         self._policies = policies
         self._foreign = foreign
@@ -90,6 +94,8 @@ class Gatherer:
             obstacle=memory.obstacle,
             disturbed=_since(memory.disturbed_at),
             secret=secret,
+            manual=self._manuals.of(domain, app, secret, now) if app and app.manual_secrets else (),
+            refused=_refused(memory, inputs_of(domain, app, secret, issuer)),
             owner="" if owner is domain else f"{owner.meta.namespace}/{owner.meta.name}",
             refusal=self._refusal(domain),
             collides_with=self._collision(domain),
@@ -186,6 +192,14 @@ def _turn(memory: Memory, issuer: str) -> Turn | None:
     if waiting is None or waiting.issuer != issuer or waiting.ask_at <= now:
         return None
     return Turn(timedelta(seconds=waiting.ask_at - now), waiting.expected, waiting.words, waiting.reason)
+
+
+def _refused(memory: Memory, inputs: tuple[object, ...]) -> Refused | None:
+    """The certificate that the ingress is not told to serve for now, because it did not show it; until an edit."""
+    fingerprint, until, based_on = memory.refused
+    again_in = until - time.monotonic()
+    is_refused = fingerprint and again_in > 0 and based_on == inputs
+    return Refused(fingerprint, timedelta(seconds=again_in)) if is_refused else None
 
 
 def _since(at: float | None) -> timedelta | None:

@@ -79,6 +79,8 @@ class Memory:
         wait_until: monotonic time before which the open order need not be looked at.
         waiting: its place in the line for an order.
         advice: what the CA has said of the renewal.
+        refused: fingerprint of a certificate that the ingress did not show, until which monotonic time it is not told
+            to serve it, and what that was based on.
     """
 
     order: "Order | None" = None
@@ -105,6 +107,7 @@ class Memory:
     wait_until: float = 0.0
     waiting: Waiting | None = None
     advice: Advice | None = None
+    refused: tuple[str, float, tuple[object, ...]] = ("", 0.0, ())
 
     def turn_to(self, ingress_class: str) -> None:
         """Forget what was seen at the entries of another ingress class."""

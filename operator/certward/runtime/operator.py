@@ -31,6 +31,7 @@ from certward.runtime.issuance import Issuance
 from certward.runtime.issuers import Issuers
 from certward.runtime.lease import Leadership
 from certward.runtime.ledger import Ledger
+from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.policies import Policies
@@ -92,17 +93,20 @@ class Operator:
         foreign, troubles = ForeignRoutes(), Troubles()
         preflights = Preflights(config, self._issuers, addresses, reports, self._queue.add)
         memories = self._memories = Memories(datetime.now(UTC))
+        roots_pem = _system_roots()
+        manuals = Manuals(client, self.cache, secrets, classes, roots_pem)
         gatherer = Gatherer(
             config,
             self.cache,
             classes=classes,
             secrets=secrets,
+            manuals=manuals,
             services=services,
             policies=self._policies,
             foreign=foreign,
             troubles=troubles,
             memories=memories,
-            roots_pem=_system_roots(),
+            roots_pem=roots_pem,
         )
         self._lease = Leadership(client, namespace=options.namespace, replica=options.replica, on_lost=on_lost)
         self.reconciler = Reconciler(
@@ -117,6 +121,7 @@ class Operator:
                 ensurer=ensurer,
                 gatherer=gatherer,
                 secrets=secrets,
+                manuals=manuals,
                 services=services,
                 namespaces=self._namespaces,
                 issuance=Issuance(

@@ -61,15 +61,17 @@ class Prover:
         self._reports = reports
         self._pacer = Pacer(config.probe.per_second)
 
-    def prove(self, observed: Observed, memory: Memory) -> timedelta | None:
+    def prove(self, observed: Observed, facts: CertificateFacts, memory: Memory) -> timedelta | None:
         """Look at what is served and remember it in `memory.proof`.
+
+        Args:
+            observed: of the Domain.
+            facts: the certificate that ought to be served.
+            memory: of the Domain.
 
         Returns:
             How long to wait before the next look; None: remembered, decide on.
         """
-        facts = observed.secret.facts
-        if facts is None:  # pragma: no cover - decide asks for a proof only when there is a certificate
-            return None
         before = memory.proof
         is_routine = before and not before.problem and before.fingerprint == facts.fingerprint_sha256
         if is_routine and before and before.profile in ("", label(observed.profile)) and observed.disturbed is None:
@@ -109,16 +111,17 @@ class Prover:
             )
 
     def _look(self, observed: Observed, facts: CertificateFacts, memory: Memory) -> Proof:
-        now = datetime.now(UTC)
+        now, expected = datetime.now(UTC), facts.fingerprint_sha256
         before = memory.proof
-        since = before.since if before and before.since else now
+        is_waited_for = before is not None and before.expected == expected
+        since = before.since if before and before.since and is_waited_for else now
         address = self._addresses.https(observed.app)
         if address is None:
             problem = (
                 "The address of the ingress is not known; the administrator has to set "
                 "ingress.classes.<class>.probe.httpsAddress."
             )
-            return Proof(at=now, problem=problem, since=since)
+            return Proof(at=now, problem=problem, since=since, expected=expected)
         try:
             served = handshake(
                 address,
@@ -126,13 +129,15 @@ class Prover:
                 proxy_protocol=self._addresses.is_proxied(observed.app),
             )
         except ProbeFailed as failure:
-            return Proof(at=now, problem=f"No handshake with the ingress: {failure.message}", since=since)
+            problem = f"No handshake with the ingress: {failure.message}"
+            return Proof(at=now, problem=problem, since=since, expected=expected)
         fingerprint, problem = _judge(served, facts, observed.domain.hostname, now)
         if problem:
-            return Proof(at=now, fingerprint=fingerprint, problem=problem, since=since)
+            return Proof(at=now, fingerprint=fingerprint, problem=problem, since=since, expected=expected)
         if before and not _needs_scan(before, observed, fingerprint):
             return replace(before, at=now, problem="", since=None)
-        return self._scan(observed, facts, address, Proof(at=now, fingerprint=fingerprint, since=since), memory)
+        shown = Proof(at=now, fingerprint=fingerprint, since=since, expected=expected)
+        return self._scan(observed, facts, address, shown, memory)
 
     def _scan(
         self, observed: Observed, facts: CertificateFacts, address: Address, proof: Proof, memory: Memory

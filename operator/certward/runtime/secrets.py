@@ -61,7 +61,7 @@ class Secrets:
         live = self._client.get("Secret", domain.meta.namespace, domain.next_secret_name)
         if live is None or not _is_ours(live, domain):
             return None
-        return _decode(live, "tls.key") or None
+        return decode(live, "tls.key") or None
 
     def next_key_facts(self, domain: Domain) -> tuple[str, str]:
         """(key type, hash of the public half) of the key of an open order; ("", "") when there is none."""
@@ -126,19 +126,20 @@ def _read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: byt
     )
     if not state.is_managed:
         return replace(state, problem="The Secret is not Certward's.")
-    chain_pem = _decode(live, "tls.crt")
+    chain_pem = decode(live, "tls.crt")
     try:
         chain = pki.load_chain(chain_pem)
         # A CA whose clock is ahead of ours is no reason to throw its certificate away and ask for the next one.
         at = max(now, pki.facts_of(chain[0]).not_before)
-        facts = pki.check_pair(chain_pem, _decode(live, "tls.key"), [domain.hostname], at)
+        facts = pki.check_pair(chain_pem, decode(live, "tls.key"), [domain.hostname], at)
         is_trusted = pki.is_trusted(chain, roots_pem, at) if roots_pem else False
     except CertificateProblem as problem:
         return replace(state, problem=str(problem))
     return replace(state, facts=facts, is_trusted=is_trusted)
 
 
-def _decode(live: Mapping[str, Any], name: str) -> bytes:
+def decode(live: Mapping[str, Any], name: str) -> bytes:
+    """A value of a Secret; empty when it is not there or no base64."""
     try:
         return base64.b64decode((live.get("data") or {}).get(name) or "")
     except ValueError:

@@ -77,6 +77,8 @@ class Dialect(ABC):
             dialect is for. One that ends in `*` stands for all that begin so.
         reads: the kinds of routes that its controller goes by, whoever has written them.
         knows_port_names: Services' ports may be given by name; otherwise they have to be numbers.
+        has_one_store: its controller keeps the certificates of all hosts in one store and chooses by their names alone,
+            whatever a host's route refers to.
         cluster_settings: the object with the controller's settings for all hosts, if `advice` makes something of it.
     """
 
@@ -86,6 +88,7 @@ class Dialect(ABC):
     controllers: ClassVar[tuple[str, ...]] = ()
     reads: ClassVar[tuple[str, ...]] = ("Ingress",)
     knows_port_names: ClassVar[bool] = True
+    has_one_store: ClassVar[bool] = False
     cluster_settings: ClassVar[ObjectRef | None] = None
 
     @abstractmethod

@@ -82,6 +82,8 @@ class Traefik(Dialect):
     kinds = ("Ingress", "TLSOption", "Middleware")
     reads = ("Ingress", "IngressRoute", "IngressRouteTCP", "HTTPRoute")
     controllers = ("traefik.io/ingress-controller",)
+    #: pkg/tls/certificate_store.go: among those that match a name the one whose list of names sorts highest.
+    has_one_store = True
 
     def render(self, host: Host) -> Rendered:
         """The objects for one hostname."""

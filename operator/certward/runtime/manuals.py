@@ -1,0 +1,128 @@
+"""The certificates that Apps name in spec.certificates.manual: read, never written; and whom else they concern."""
+
+import threading
+from datetime import datetime
+
+from certward.kube.cache import Cache
+from certward.kube.client import Client, Object
+from certward.model import pki
+from certward.model.keys import CertificateProblem
+from certward.model.resources import App, Domain, key_of
+from certward.plan.checks import SecretState
+from certward.plan.manual import Manual, ManualSecret, covers
+from certward.runtime.classes import Classes
+from certward.runtime.secrets import Secrets, decode
+
+_TYPE = "kubernetes.io/tls"
+
+
+class Manuals:
+    """Reads them. Remembers what it found in one by its resourceVersion, without the key. For many threads."""
+
+    def __init__(self, client: Client, cache: Cache, secrets: Secrets, classes: Classes, roots_pem: bytes) -> None:
+        self._client = client
+        self._cache = cache
+        self._secrets = secrets
+        self._classes = classes
+        self._roots_pem = roots_pem
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], tuple[str, ManualSecret]] = {}
+
+    def of(self, domain: Domain, app: App, automatic: SecretState, now: datetime) -> tuple[Manual, ...]:
+        """What each of an App's manual certificates is to one of its Domains.
+
+        Args:
+            domain: the Domain.
+            app: its App.
+            automatic: what its own Secret holds.
+            now: aware UTC datetime.
+
+        Raises:
+            OperatorError: the API server could not or would not answer.
+        """
+        has_one_store = self._classes.of(app).dialect.has_one_store
+        found = []
+        for name in app.manual_secrets:
+            secret = self._read(domain.meta.namespace, name, now)
+            facts = secret.facts
+            if facts is None or not covers(facts, domain.hostname):
+                found.append(Manual(secret))
+                continue
+            same = self._cache.same_secret_id(domain, name) if has_one_store else []
+            older = [one for one in same if one.meta.age_order < domain.meta.age_order]
+            found.append(
+                Manual(
+                    secret,
+                    intrudes_on=self._cache.owner_elsewhere(facts.hostnames, domain.meta.namespace),
+                    collides_with=min((f"{d.meta.namespace}/{d.meta.name}" for d in older), default=""),
+                    taken_from=self._taken_from(domain, secret) if has_one_store else "",
+                    awaited=self._awaited(domain, name, now) if has_one_store and automatic.facts else "",
+                )
+            )
+        return tuple(found)
+
+    def served_with(self, domain: Domain, secret: str) -> list[Domain]:
+        """The other Domains of the namespace that are served with a Secret."""
+        return [
+            other
+            for other in self._cache.all(Domain, domain.meta.namespace)
+            if key_of(other) != key_of(domain) and (other.status.get("certificate") or {}).get("secretName") == secret
+        ]
+
+    def _taken_from(self, domain: Domain, secret: ManualSecret) -> str:
+        """A Domain that is served its automatic certificate, and means to be, for whose hostname this one is, too."""
+        for other in self._cache.all(Domain, domain.meta.namespace):
+            app = self._cache.app(domain.meta.namespace, other.app)
+            if (
+                key_of(other) != key_of(domain)
+                and (other.status.get("certificate") or {}).get("source") == "Automatic"
+                and secret.facts
+                and covers(secret.facts, other.hostname)
+                and app is not None
+                and (app.is_automatic or secret.name not in app.manual_secrets)
+            ):
+                return other.meta.name
+        return ""
+
+    def _awaited(self, domain: Domain, secret: str, now: datetime) -> str:
+        """The first Domain that is served with it and has no automatic certificate to go over to."""
+        for other in sorted(self.served_with(domain, secret), key=lambda d: d.meta.name):
+            state = self._secrets.state(other, now, self._roots_pem)
+            app = self._cache.app(other.meta.namespace, other.app)
+            if app is None or not app.is_automatic or not state.is_managed or state.facts is None:
+                return other.meta.name
+        return ""
+
+    def _read(self, namespace: str, name: str, now: datetime) -> ManualSecret:
+        live = self._client.get("Secret", namespace, name)
+        if live is None:
+            with self._lock:
+                self._known.pop((namespace, name), None)
+            return ManualSecret(name)
+        version = str(live["metadata"]["resourceVersion"])
+        with self._lock:
+            known = self._known.get((namespace, name))
+        if known is None or known[0] != version:
+            known = (version, _parse(live, self._roots_pem, now))
+            with self._lock:
+                self._known[namespace, name] = known
+        return known[1]
+
+
+def _parse(live: Object, roots_pem: bytes, now: datetime) -> ManualSecret:
+    """What holds of it whoever is served with it, dates aside."""
+    name = live["metadata"]["name"]
+    if live.get("type") != _TYPE:
+        return ManualSecret(name, exists=True, problem=f"Its type is {live.get('type')} and has to be {_TYPE}.")
+    chain_pem = decode(live, "tls.crt")
+    try:
+        chain = pki.load_chain(chain_pem)
+        facts = pki.facts_of(chain[0])
+    except CertificateProblem as problem:
+        return ManualSecret(name, exists=True, problem=str(problem))
+    try:
+        pki.check_pair(chain_pem, decode(live, "tls.key"), [], facts.not_before)
+        is_trusted = bool(roots_pem) and pki.is_trusted(chain, roots_pem, max(now, facts.not_before))
+    except CertificateProblem as problem:
+        return ManualSecret(name, exists=True, facts=facts, problem=str(problem))
+    return ManualSecret(name, exists=True, facts=facts, is_trusted=is_trusted)
