@@ -18,8 +18,6 @@ from cluster.handle import Cluster
 from integration import observer
 from integration.own_ca import Handshakes, OwnPebble, Statuses
 
-pytestmark = pytest.mark.by_hand
-
 DOMAINS = observer.setting("CERTWARD_TEST_RENEWAL_DOMAINS", 12)
 ROUNDS = observer.setting("CERTWARD_TEST_RENEWAL_ROUNDS", 2)
 #: Seconds; a sixth of it is the least that is left for a renewal.
