@@ -220,13 +220,15 @@ class Handshakes:
         rate: handshakes a second, over all hosts.
 
     Attributes:
+        hostnames: as given.
         failures: "seconds hostname: what was wrong" of each handshake that a client would have refused.
         shown: (host, leaf in DER) -> number of handshakes.
     """
 
     def __init__(self, cluster: Cluster, hostnames: list[str], roots_pem: str, rate: float) -> None:
         host, _, port = cluster.env["CLUSTER_HTTPS"].rpartition(":")
-        self._address, self._hostnames, self._gap = (host, int(port)), hostnames, 1 / rate
+        self._address, self._gap = (host, int(port)), 1 / rate
+        self.hostnames = hostnames
         self._context = ssl.create_default_context(cadata=roots_pem)
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._begun, self._next = 0.0, 0
@@ -261,7 +263,7 @@ class Handshakes:
                 number, self._next = self._next, self._next + 1
             if self._stop.wait(max(self._begun + number * self._gap - time.monotonic(), 0)):
                 return
-            hostname = self._hostnames[number % len(self._hostnames)]
+            hostname = self.hostnames[number % len(self.hostnames)]
             try:
                 leaf = self._shake(hostname)
             except OSError as error:
