@@ -145,6 +145,7 @@ class Preflights:
             if not wait([flight], timeout=_WAITS).done:
                 return _UNTIL_TOLD
             memory.flight = None  # even if it has ended by a mistake of ours: the next look is a new one
+            memory.preflight_seen = time.monotonic()  # so that a slow look is not taken for a time without looks
             outcome = flight.result()
             memory.is_pointed_here = outcome.facts.verified
             memory.dns_warning = outcome.message if outcome.verdict == "warning" else ""
