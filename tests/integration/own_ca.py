@@ -140,11 +140,13 @@ class Detour:
     Attributes:
         retry_after: seconds; while it is not 0 new orders are refused with 429 and this Retry-After.
         asked: new orders that came.
+        is_busy: whether orders are kept open, since nothing is finalized.
     """
 
     def __init__(self, pebble: OwnPebble) -> None:
         self.retry_after = 0
         self.asked = 0
+        self.is_busy = False
         (port,) = free_ports(1)
         self._pebble = pebble
         self._context = ssl.create_default_context(cafile=pebble.issuer()["caBundle"])
@@ -175,6 +177,9 @@ class Detour:
                 problem = {"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many new orders"}
                 told = {"Content-Type": "application/problem+json", "Retry-After": str(self.retry_after)}
                 return 429, told.items(), json.dumps(problem).encode()
+        if self.is_busy and "finalize-order" in path:
+            problem = {"type": "urn:ietf:params:acme:error:serverInternal", "detail": "come back later"}
+            return 500, {"Content-Type": "application/problem+json"}.items(), json.dumps(problem).encode()
         connection = http.client.HTTPSConnection("127.0.0.1", self._pebble.port, timeout=20, context=self._context)
         try:
             connection.request(method, path, body, dict(headers))

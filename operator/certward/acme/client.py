@@ -98,6 +98,10 @@ class Issuer:
         except ProblemReply as reply:
             raise self.error(reply) from reply
 
+    def forget_account(self) -> None:
+        """Have the account found by its key when it is next needed, or made."""
+        self._account_url = ""
+
     def profiles(self) -> Mapping[str, str]:
         """The ACME profiles that the CA offers, with their descriptions (draft-ietf-acme-profiles).
 

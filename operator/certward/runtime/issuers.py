@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 _ANNOTATION_DIRECTORY = f"{GROUP}/directory"
 _ANNOTATION_ACCOUNT = f"{GROUP}/account-url"
+#: Thumbprint of the key that the account is with: a Secret whose key was exchanged has another account.
+_ANNOTATION_THUMBPRINT = f"{GROUP}/account-thumbprint"
 
 
 class Issuers:
@@ -48,7 +50,7 @@ class Issuers:
             raise Rejected("CARejected", f"issuer {name} has no account key")
         if name not in self._registered:
             url = issuer.ensure_account()
-            self._remember_account(name, url)
+            self._remember_account(name, url, issuer.thumbprint)
             self._registered.add(name)
         return issuer
 
@@ -144,13 +146,9 @@ class Issuers:
             ca_bundle_pem=configured.ca_bundle,
             external_account=_external_account(configured, external),
         )
+        url = annotations.get(_ANNOTATION_ACCOUNT, "") if is_same_ca else ""
         try:
-            return Issuer(
-                settings,
-                key_pem,
-                annotations.get(_ANNOTATION_ACCOUNT, "") if is_same_ca else "",
-                user_agent=f"certward/{__version__}",
-            )
+            issuer = Issuer(settings, key_pem, url, user_agent=f"certward/{__version__}")
         except ConfigError:
             raise IssuerUnusable(
                 "CARejected",
@@ -158,18 +156,25 @@ class Issuers:
                 f"{_secret_name(configured.name)} in the operator's namespace, or to delete it, so that a new account "
                 "is made.",
             ) from None
+        if annotations.get(_ANNOTATION_THUMBPRINT) != issuer.thumbprint:
+            issuer.forget_account()  # another key was put into the Secret; the CA knows by the key whose it is
+        return issuer
 
     def _external_secret(self, configured: IssuerConfig) -> Object | None:
         binding = configured.external_account_binding
         return self._client.get("Secret", self._namespace, binding.hmac_key_secret_ref.name) if binding else None
 
-    def _remember_account(self, name: str, url: str) -> None:
+    def _remember_account(self, name: str, url: str, thumbprint: str) -> None:
         """Write the account's URL beside its key, where people look for it; the key alone would do."""
         secret = self._client.get("Secret", self._namespace, _secret_name(name))
         configured = self._config.issuer(name)
         if secret is None or configured is None:
             return
-        wanted = {_ANNOTATION_ACCOUNT: url, _ANNOTATION_DIRECTORY: configured.directory}
+        wanted = {
+            _ANNOTATION_ACCOUNT: url,
+            _ANNOTATION_THUMBPRINT: thumbprint,
+            _ANNOTATION_DIRECTORY: configured.directory,
+        }
         annotations = secret["metadata"].get("annotations") or {}
         if any(annotations.get(key) != value for key, value in wanted.items()):
             meta = secret["metadata"]
