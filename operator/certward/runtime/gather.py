@@ -121,7 +121,7 @@ class Gatherer:
             advice_in=timedelta(seconds=advice.ask_at - time.monotonic()) if advice else None,
             failure=memory.failure,
             account=account,
-            is_edited=memory.is_after_edit if memory.failure else _is_edited(domain, memory, inputs),
+            is_edited=memory.is_after_edit if memory.failure else _is_edited(domain, memory, inputs, issuers),
             wait=timedelta(seconds=max(memory.wait_until - time.monotonic(), 0.0)),
             probe_interval=self._config.probe.interval,
             dns_targets=self._classes.settings(ingress_class).dns_target or self._config.dns.target,
@@ -217,9 +217,12 @@ def inputs_of(domain: Domain, app: App | None, secret: SecretState, issuer: str,
     return (domain.meta.generation, asked, of_app, secret.resource_version, issuer, account)
 
 
-def _is_edited(domain: Domain, memory: Memory, inputs: tuple[object, ...]) -> bool:
+def _is_edited(domain: Domain, memory: Memory, inputs: tuple[object, ...], issuers: tuple[str, ...]) -> bool:
     if memory.failed_inputs is not None:
         return memory.failed_inputs != inputs
-    # After a restart the configuration may have changed: what waits for that is tried once.
+    # After a restart the configuration may have changed: what waits for that or for an issuer that went is tried once.
+    order_issuer = (domain.status.get("order") or {}).get("issuer")
+    if order_issuer and order_issuer not in issuers:
+        return True
     attempts = domain.status.get("attempts") or {}
     return bool(attempts.get("failures")) and not attempts.get("nextAttempt")

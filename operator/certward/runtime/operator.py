@@ -93,7 +93,9 @@ class Operator:
         self._policies = Policies(config, client, self.cache, namespace=options.namespace)
         self._ledger = Ledger(config, client, options.namespace)
         foreign, troubles = ForeignRoutes(), Troubles()
-        preflights = Preflights(config, self._issuers, addresses, reports, self._queue.add)
+        preflights = Preflights(
+            config, self._issuers, addresses, reports, wake=self._queue.add, is_busy=self._queue.is_waited_for
+        )
         memories = self._memories = Memories(datetime.now(UTC))
         roots_pem = _system_roots()
         manuals = Manuals(client, self.cache, secrets, classes, roots_pem)
