@@ -76,7 +76,7 @@ class Issuers:
                 account = self._client.get("Secret", self._namespace, _secret_name(name))
                 if known == (_digest(account), _digest(self._external_secret(configured))):
                     continue
-                log.info("the account's Secrets of issuer %s have changed", name)
+                log.info("issuer %s: the keys of its account have changed", name)
                 self._seen.pop(name)
                 self._issuers.pop(name, None)
                 self._registered.discard(name)
