@@ -14,8 +14,7 @@ CHALLENGE_DELAYS = (
     timedelta(days=1),
 )
 TRANSIENT_FIRST = timedelta(seconds=1)
-#: After a look at the hostname that was not passed: nobody sets a record or opens a port faster, and names that are dead
-#: are many.
+#: After a look at the hostname that was not passed: nobody sets a record faster, and dead names may be many.
 HOSTNAME_FIRST = timedelta(seconds=5)
 TRANSIENT_MAX = timedelta(minutes=5)
 _OF_HOSTNAME = ("DNS", "CAA", "Challenge", "CDN")
