@@ -63,8 +63,10 @@ class Apps:
         effective = self._policies.effective(app)
         domains = self._cache.domains_of(key.namespace, key.name)
         resolved = self._resolve(app, effective, domains)
+        if app.status.get("hostname") and not resolved.hostname:
+            self._builtins.remove(app)
         touched |= self._write(app, decisions.status(app, domains, resolved, now=datetime.now(UTC)))
-        if resolved.hostname or app.status.get("hostname"):
+        if resolved.hostname:
             touched.add(Key("Builtin", key.namespace, key.name))
         return resolved.problem is not None, touched
 

@@ -93,16 +93,19 @@ class Builtins:
             self._memories.drop(key)
             return None, set()  # the API server deletes what belongs to it, by ownerReferences
         hostname = self.hostname(app)
-        domain = Builtin(meta=app.meta, hostname=hostname, app=app.meta.name, status={})
         if not hostname:
             self._memories.drop(key)
-            if app.status.get("hostname"):
-                self._ensurer.absent(ref for dialect in DIALECTS.values() for ref in dialect.all_of(domain))
-            return None, {key_of(app)} if app.status.get("hostname") else set()
+            return None, set()
+        domain = _domain(app, hostname)
         memory = self._memories.of(key, app.meta.uid)
         again = self._bring(app, domain, memory)
         said = self._condition(app, hostname, memory.proof, memory.obstacle)
         return again, {key_of(app)} if _is_news(app, said) else set()
+
+    def remove(self, app: App) -> None:
+        """Take the routes of an App's built-in hostname away."""
+        domain = _domain(app, "")
+        self._ensurer.absent(ref for dialect in DIALECTS.values() for ref in dialect.all_of(domain))
 
     def _bring(self, app: App, domain: Builtin, memory: Memory) -> timedelta:
         for _ in range(_MOST_LOOKS):
@@ -125,7 +128,7 @@ class Builtins:
         class_ = self._classes.of(app)
         default = self._config.ingress.default_class
         if class_.name != default:
-            self._ensurer.absent(ref for dialect in DIALECTS.values() for ref in dialect.all_of(domain))
+            self.remove(app)
             raise Blocked("OtherClass", f"The platform's hostnames are served by class {default} only.")
         class_.dialect.capabilities.check(app)
         rendered = class_.dialect.render(
@@ -160,9 +163,14 @@ class Builtins:
         if obstacle:
             return no(SERVED, "Blocked", obstacle)
         effective = self._policies.effective(app)
-        domain = Builtin(meta=app.meta, hostname=hostname, app=app.meta.name, status={})
-        observed = Observed(domain=domain, app=app, profile=effective.profile, hsts=effective.hsts, proof=proof)
+        observed = Observed(
+            domain=_domain(app, hostname), app=app, profile=effective.profile, hsts=effective.hsts, proof=proof
+        )
         return decisions.decide(observed, app, self._platform.domain, datetime.now(UTC)).condition
+
+
+def _domain(app: App, hostname: str) -> Builtin:
+    return Builtin(meta=app.meta, hostname=hostname, app=app.meta.name, status={})
 
 
 def _key(app: App) -> Key:
