@@ -139,13 +139,13 @@ def test_it_goes_with_its_app_and_with_the_platforms_domain(cluster: Cluster, wo
     world.app(namespace, "other")
     gone, kept = until_served(world, namespace), until_served(world, namespace, "other")
     world.delete("app", namespace, "shop")
-    world.until(lambda: not reaches(outside, gone), "no route leads to the App that is gone")
+    world.until(lambda: not reaches(outside, gone), "no route leads to the App that is gone", 45)
     assert outside.https_get(kept).backend == "shop"
 
     cluster.up(patch={})
     try:
-        world.until(lambda: "hostname" not in app_status(world, namespace, "other"), "it has no hostname any more")
-        world.until(lambda: not reaches(outside, kept), "no route leads there")
+        world.until(lambda: "hostname" not in app_status(world, namespace, "other"), "it has no hostname any more", 45)
+        world.until(lambda: not reaches(outside, kept), "no route leads there", 45)
         world.until(lambda: not world.get("domain", SYSTEM, PLATFORM), "the platform's Domain is gone")
         assert not world.routes(namespace)
         assert condition(app_status(world, namespace, "other"), "HostnameServed") == ""

@@ -79,7 +79,7 @@ class Platform:
         if given:
             certificates["manual"] = [{"secretName": given}]
         # Who asks for a name that no App has is answered by the answerer, which knows of nothing but challenges.
-        service = {"name": OPERATOR_SERVICE, "port": self._config.challenge.http01.port}
+        service = {"name": OPERATOR_SERVICE, "port": "http01"}
         return {"service": service, "certificates": certificates, "httpsRedirect": False}
 
     def _wildcard(self) -> dict[str, Any]:
