@@ -425,6 +425,8 @@ def _happen(world: World, edit: str) -> None:
         world.app = None
     elif edit == "app back":
         world.app = world.app or app()
+    elif edit == "ca waits":
+        world.ca_waits.append(timedelta(seconds=2))
     elif edit.startswith("manual "):
         _buy(world, edit)
     elif edit.startswith("ingress "):
