@@ -18,6 +18,9 @@ ANNOTATION_REVOKE = f"{GROUP}/revoke"
 #: On everything that Certward writes for a host: a digest of what was written.
 ANNOTATION_RENDERED = f"{GROUP}/rendered"
 
+#: The Domain of the platform's own names, and its App, in the operator's namespace.
+PLATFORM = "certward-platform"
+
 #: The path below which HTTP-01 is answered (RFC 8555, 8.3).
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 #: The Service in each namespace that leads to the operator's answerer.

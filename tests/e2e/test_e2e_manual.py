@@ -8,16 +8,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from cluster.handle import Cluster
-from e2e import planes
 from e2e.bought import DAY, Seller, key_pem, pem, tls_secret
-from e2e.streams import Stream
-from e2e.world import Domain, Status, World, condition, serial
+from e2e.shops import Shop, go_on, source_of, streams
+from e2e.world import Domain, World, condition, serial
 
 pytestmark = pytest.mark.cluster
-
-ONE_STORE = pytest.mark.skipif(
-    not planes.chosen().dialect.has_one_store, reason="says something about ingress controllers with one store"
-)
 
 
 @pytest.fixture(scope="module")
@@ -25,74 +20,11 @@ def seller(tmp_path_factory: pytest.TempPathFactory) -> Seller:
     return Seller(tmp_path_factory.mktemp("seller"))
 
 
-class Shop:
-    """An App with two Domains and a bought certificate for both."""
-
-    def __init__(self, world: World, seller: Seller, *, automatic: bool = False) -> None:
-        self.world, self.seller = world, seller
-        self.namespace = world.shop()
-        self.hosts = [world.hostname(name) for name in ("a", "b")]
-        self.leaf = self.buy("bought", self.hosts)
-        self.app(automatic=automatic)
-        self.domains = [
-            world.domain(self.namespace, name, hostname=host) for name, host in zip("ab", self.hosts, strict=True)
-        ]
-
-    def buy(self, name: str, hosts: list[str], **how: Any) -> Any:
-        """Put a new certificate into a Secret, and return its leaf."""
-        chain, key, leaf = self.seller.sell(hosts, **how)
-        self.world.apply(tls_secret(name, self.namespace, chain, key))
-        return leaf
-
-    def app(self, *names: str, automatic: bool) -> None:
-        """Declare the App, with these manual certificates."""
-        manual = [{"secretName": name} for name in names or ("bought",)]
-        self.world.app(self.namespace, automatic=automatic, certificates={"manual": manual})
-
-    def wait(self, source: str, *domains: Domain, reason: str = "", serial_number: int = 0) -> list[Status]:
-        """Wait until these Domains, or all, are Ready with a certificate from there."""
-
-        def told(domain: Domain) -> Status | None:
-            status = self.world.status(domain)
-            certificate = status.get("certificate") or {}
-            is_right = certificate.get("source") == source and (status.get("reason") or "") == reason
-            is_right = is_right and serial_number in (0, serial(status))
-            return status if is_right and condition(status, "Ready") == "True" else None
-
-        found = []
-        for domain in domains or self.domains:
-            what = f"{domain.name} is served a certificate that is {source}"
-            found.append(self.world.until(lambda one=domain: told(one), what, 45) or {})
-        return found
-
-    def poke(self) -> None:
-        """Have the operator look at the Secrets now, which no watch tells it of."""
-        for domain in self.domains:
-            self.world.annotate("domain", self.namespace, domain.name, "certward.dev/refresh=now")
-
-    def stream(self, host: str) -> Stream:
-        """Ask a host 20 times a second; both CAs are trusted."""
-        return Stream(self.world, host, also_trusts=self.seller.roots)
-
-
 @pytest.fixture
 def shop(world: World, seller: Seller) -> Shop:
     made = Shop(world, seller)
     made.wait("Manual")
     return made
-
-
-def streams(stack: ExitStack, shop: Shop) -> list[Stream]:
-    found = [stack.enter_context(shop.stream(host)) for host in shop.hosts]
-    shop.world.until(lambda: all(len(one.requests) > 5 for one in found), "the streams have begun")
-    return found
-
-
-def go_on(shop: Shop, running: list[Stream]) -> None:
-    """Wait until some more requests are through."""
-    before = [len(one.requests) for one in running]
-    is_more = lambda: all(len(one.requests) > n + 10 for one, n in zip(running, before, strict=True))  # noqa: E731
-    shop.world.until(is_more, "the streams go on")
 
 
 def test_a_manual_certificate_is_served_and_told_of(shop: Shop) -> None:
@@ -156,43 +88,6 @@ def test_a_move_that_is_called_off_loses_nothing(world: World, shop: Shop) -> No
         assert one.failures == []
     for domain in shop.domains:
         assert world.get("secret", domain.namespace, f"{domain.name}-tls-next") == {}
-
-
-@ONE_STORE
-def test_those_that_share_a_certificate_go_over_together(world: World, seller: Seller) -> None:
-    """One of two cannot have an automatic certificate yet; the other one's waits, and says for whom."""
-    namespace = world.shop()
-    hosts = [world.hostname("a"), world.hostname("b")]
-    chain, key, _ = seller.sell(hosts)
-    world.apply(tls_secret("bought", namespace, chain, key))
-    bought = {"manual": [{"secretName": "bought"}]}
-    for name in ("shop", "other"):
-        world.app(namespace, name, automatic=False, certificates=bought)
-    a = world.domain(namespace, "a", app="shop", hostname=hosts[0])
-    b = world.domain(namespace, "b", app="other", hostname=hosts[1])
-    ready = lambda one, source: source_of(world.status(one)) == source  # noqa: E731
-    world.until(lambda: ready(a, "Manual") and ready(b, "Manual"), "both are served the bought one")
-
-    world.app(namespace, "shop", automatic=True, certificates=bought)
-    told = lambda: "Domain b" in world.status(a).get("message", "") and world.status(a)  # noqa: E731
-    status = world.until(told, "a waits for b")
-    assert (status["state"], status["reason"]) == ("CertIssued", "")
-    assert status["message"] == (
-        "The automatic certificate is there and is served once that of Domain b is, too: both are served with Secret "
-        "bought, and the ingress has one store for all of them."
-    )
-    assert condition(status, "Ready") == "True"
-    assert condition(status, "Reconciling") == "True"
-    assert world.secret(a)
-
-    world.app(namespace, "other", automatic=True, certificates=bought)
-    world.until(lambda: ready(a, "Automatic") and ready(b, "Automatic"), "both are served their own")
-
-
-def source_of(status: Status) -> str:
-    """Where the certificate comes from that a Ready Domain is served with."""
-    is_ready = condition(status, "Ready") == "True"
-    return str((status.get("certificate") or {}).get("source", "")) if is_ready else ""
 
 
 def test_turning_automatic_off_keeps_the_last_one_where_no_manual_one_covers(world: World, seller: Seller) -> None:
@@ -373,49 +268,3 @@ def test_garbage_beside_an_automatic_certificate_changes_over_to_it(world: World
     shop.poke()
     for status in shop.wait("Automatic", reason="AutomaticDisabled"):
         assert "Secret bought cannot be served" in status["message"]
-
-
-@ONE_STORE
-def test_what_the_ingress_does_not_show_is_switched_back(world: World, shop: Shop) -> None:
-    """Somebody's own Ingress keeps the bought certificate in the ingress's store, so that it goes on being shown."""
-    keeper = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": {"name": "keeper", "namespace": shop.namespace},
-        "spec": {
-            "ingressClassName": world.plane.name,
-            "tls": [{"secretName": "bought"}],
-            "rules": [
-                {
-                    "host": world.hostname("keeper"),
-                    "http": {
-                        "paths": [
-                            {
-                                "path": "/",
-                                "pathType": "Prefix",
-                                "backend": {"service": {"name": "shop", "port": {"number": 8080}}},
-                            }
-                        ]
-                    },
-                }
-            ],
-        },
-    }
-    world.apply(keeper)
-    with ExitStack() as stack:
-        running = streams(stack, shop)
-        shop.app(automatic=True)
-        for status in shop.wait("Manual", reason="NotServed"):
-            assert status["state"] == "CertIssued"
-            assert status["message"] == (
-                "The ingress did not show the automatic certificate within 30 seconds, so that it serves the one in "
-                "Secret bought again; look for another route or certificate for the host. It is tried again."
-            )
-            assert serial(status) == shop.leaf.serial_number
-        # An edit tries again at once.
-        world.delete("ingress", shop.namespace, "keeper")
-        shop.poke()
-        shop.wait("Automatic")
-        go_on(shop, running)
-    for one in running:
-        assert one.failures == [], f"of {len(one.requests)} requests"

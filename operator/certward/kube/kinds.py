@@ -17,6 +17,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "Middleware": ("/apis/traefik.io/v1alpha1", "middlewares"),
     "TLSOption": ("/apis/traefik.io/v1alpha1", "tlsoptions"),
     "HTTPProxy": ("/apis/projectcontour.io/v1", "httpproxies"),
+    "TLSCertificateDelegation": ("/apis/projectcontour.io/v1", "tlscertificatedelegations"),
     "GatewayClass": ("/apis/gateway.networking.k8s.io/v1", "gatewayclasses"),
     "Gateway": ("/apis/gateway.networking.k8s.io/v1", "gateways"),
     "HTTPRoute": ("/apis/gateway.networking.k8s.io/v1", "httproutes"),

@@ -4,6 +4,7 @@ The CRDs guarantee form (schema and CEL), so reading trusts them and raises Inva
 lacks what cannot be done without (an older schema, a CRD changed by hand).
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -173,9 +174,29 @@ class Domain:
         return secret_name(self.meta.name)
 
     @property
+    def object_name(self) -> str:
+        """What the names of its routes are made of."""
+        return self.meta.name
+
+    @property
     def next_secret_name(self) -> str:
         """The Secret that holds the key of an open order."""
         return f"{self.meta.name}-tls-next"
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin(Domain):
+    """The hostname that the platform gives an App: routed as a Domain is, without an object of its own.
+
+    Its metadata are the App's, which owns its routes.
+    """
+
+    kind = "App"
+
+    @property
+    def object_name(self) -> str:
+        """What the names of its routes are made of; the hash keeps them apart from those of any Domain."""
+        return f"{self.meta.name}-builtin-{name_hash(self.meta.namespace, self.meta.name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +241,22 @@ Resource = App | Domain | TLSPolicy
 def secret_name(domain: str) -> str:
     """The Secret of a Domain, by the Domain's name."""
     return f"{domain}-tls"
+
+
+def name_hash(namespace: str, name: str) -> str:
+    """Eight hex digits of SHA-256 over namespace/name."""
+    return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:8]
+
+
+def builtin_hostname(app: App, suffix: str) -> str:
+    """The hostname that the platform gives an App: app, namespace and a hash in one label of 63 characters at most.
+
+    Args:
+        app: the App.
+        suffix: the platform's domain.
+    """
+    front = f"{app.meta.name}-{app.meta.namespace}".replace(".", "-")[:54].rstrip("-")
+    return f"{front}-{name_hash(app.meta.namespace, app.meta.name)}.{suffix}"
 
 
 def key_of(resource: Resource) -> Key:

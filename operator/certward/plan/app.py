@@ -26,6 +26,8 @@ class Resolved:
         acme_profile: the ACME profile that is asked for; empty for the CA's default.
         ingress_class: the class that routes the App.
         is_shown: what its Domains say of their policy was found under the profile in force now.
+        hostname: the one that the platform gives it; empty where it gives none.
+        hostname_served: what is to be said of that; None where it gives none.
         problem: (reason, sentence) when the App as a whole cannot be served; None when it can.
     """
 
@@ -36,6 +38,8 @@ class Resolved:
     ingress_class: str
     is_shown: bool = True
     problem: tuple[str, str] | None = None
+    hostname: str = ""
+    hostname_served: Condition | None = None
 
 
 def status(app: App, domains: Sequence[Domain], resolved: Resolved, *, now: datetime) -> dict[str, Any]:
@@ -74,6 +78,8 @@ def status(app: App, domains: Sequence[Domain], resolved: Resolved, *, now: date
             now=now,
         ),
     }
+    if resolved.hostname:
+        built["hostname"] = resolved.hostname
     if app.is_automatic:
         built["certificates"] = {
             "issuer": resolved.issuer,
@@ -117,6 +123,7 @@ def _conditions(domains: Sequence[Domain], resolved: Resolved) -> list[Condition
     return [
         ready,
         _policy_enforced(domains, is_shown=resolved.is_shown),
+        *([resolved.hostname_served] if resolved.hostname_served else []),
         yes("Reconciling", ready.reason, ready.message) if is_working else no("Reconciling", "Settled"),
         yes("Stalled", "DomainsFailed", f"See Domain {_first(failed)}.") if failed else no("Stalled", "NotStalled"),
     ]

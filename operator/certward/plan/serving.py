@@ -42,34 +42,41 @@ def choose(observed: Observed, now: datetime) -> Choice:
 
     With automatic certificates on, the automatic one once it is issued; with them off, a manual one that covers the
     hostname, else the last automatic one. Among manual ones the one that is valid longest. What the ingress does not
-    show within 30 seconds it is no longer told to serve, as long as the one before can be.
+    show within 30 seconds it is no longer told to serve, as long as the one before, or the one that it shows, can be.
     """
     candidates = tuple(_candidates(observed, now))
+    if not candidates:
+        return Choice()
     known = observed.domain.status.get("certificate") or {}
     current = next((one for one in candidates if one.secret_name == known.get("secretName")), None)
-    wanted = candidates[0] if candidates else None
-    if wanted is None or current is None or wanted.secret_name == current.secret_name:
-        return Choice(wanted)
-    if current.is_manual and not wanted.is_manual and (awaited := _awaited(observed, current)):
+    wanted = candidates[0]
+    expected = wanted.facts.fingerprint_sha256
+    if current and current.is_manual and not wanted.is_manual and (awaited := _awaited(observed, current)):
         return Choice(
             current,
             held=f"The automatic certificate is there and is served once that of Domain {awaited} is, too: both are "
             f"served with Secret {current.secret_name}, and the ingress has one store for all of them.",
             is_short=True,
         )
-    what = "automatic certificate" if not wanted.is_manual else f"certificate in Secret {wanted.secret_name}"
-    held = (
-        f"The ingress did not show the {what} within 30 seconds, so that it serves the one in Secret "
-        f"{current.secret_name} again; look for another route or certificate for the host. It is tried again."
-    )
-    fingerprint = wanted.facts.fingerprint_sha256
-    if observed.refused and observed.refused.fingerprint == fingerprint:
-        return Choice(current, held=held)
-    proof = observed.proof
+    before = current if current and current.secret_name != wanted.secret_name else None
+    proof, others = observed.proof, [one for one in candidates if one.facts.fingerprint_sha256 != expected]
+    if observed.refused and observed.refused.fingerprint == expected and others:
+        fallback = before or others[0]
+        return Choice(fallback, held=_not_shown(wanted, fallback))
     is_late = proof is not None and proof.since is not None and now - proof.since >= PROOF_PATIENCE
-    if proof and proof.problem and proof.expected == fingerprint and is_late:
-        return Choice(current, refuses=fingerprint, held=held)
-    return Choice(wanted, before=current)
+    if proof and proof.problem and proof.expected == expected and is_late:
+        shown = next((one for one in others if one.facts.fingerprint_sha256 == proof.fingerprint), None)
+        if instead := before or shown:
+            return Choice(instead, refuses=expected, held=_not_shown(wanted, instead))
+    return Choice(wanted, before=before)
+
+
+def _not_shown(wanted: Serving, instead: Serving) -> str:
+    what = f"certificate in Secret {wanted.secret_name}" if wanted.is_manual else "automatic certificate"
+    return (
+        f"The ingress did not show the {what} within 30 seconds, so that it serves the one in Secret "
+        f"{instead.secret_name} again; look for another route or certificate for the host. It is tried again."
+    )
 
 
 def _candidates(observed: Observed, now: datetime) -> Iterator[Serving]:

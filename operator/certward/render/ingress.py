@@ -16,7 +16,7 @@ def ingress(
     paths: Sequence[Manifest],
     *,
     annotations: Mapping[str, str] | None = None,
-    secret_name: str = "",
+    tls: Sequence[Manifest] = (),
 ) -> Manifest:
     """An Ingress for one Domain.
 
@@ -26,14 +26,14 @@ def ingress(
         class_name: its ingressClassName.
         paths: as `path` returns them.
         annotations: the controller's settings.
-        secret_name: the certificate to serve; empty for plain HTTP.
+        tls: what it says of the certificate, as `Host.tls`; empty for plain HTTP.
     """
     spec: Manifest = {
         "ingressClassName": class_name,
         "rules": [{"host": domain.hostname, "http": {"paths": list(paths)}}],
     }
-    if secret_name:
-        spec["tls"] = [{"hosts": [domain.hostname], "secretName": secret_name}]
+    if tls:
+        spec["tls"] = list(tls)
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
@@ -72,4 +72,5 @@ def path(prefix: str, service: ServiceRef) -> Manifest:
 
 def digest(owner: App | Domain) -> str:
     """Twelve hex digits of SHA-256 over namespace/name: for names that no other App's or Domain's object may have."""
-    return hashlib.sha256(f"{owner.meta.namespace}/{owner.meta.name}".encode()).hexdigest()[:12]
+    name = owner.object_name if isinstance(owner, Domain) else owner.meta.name
+    return hashlib.sha256(f"{owner.meta.namespace}/{name}".encode()).hexdigest()[:12]

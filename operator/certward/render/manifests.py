@@ -40,7 +40,7 @@ def domain_meta(domain: Domain, name: str, annotations: Mapping[str, str] | None
         "namespace": domain.meta.namespace,
         "labels": {
             LABEL_MANAGED_BY: MANAGED_BY,
-            LABEL_DOMAIN: domain.meta.name,
+            **({LABEL_DOMAIN: domain.meta.name} if domain.kind == "Domain" else {}),
             LABEL_APP: domain.app,
         },
         **({"annotations": dict(annotations)} if annotations else {}),

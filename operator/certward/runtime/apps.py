@@ -16,6 +16,7 @@ from certward.model.resources import App, Domain, Key, key_of
 from certward.names import ANNOTATION_DEFAULT_REVISION, API_VERSION
 from certward.plan import app as decisions
 from certward.plan.observed import label
+from certward.runtime.builtin import Builtins
 from certward.runtime.classes import Classes
 from certward.runtime.memory import Memories
 from certward.runtime.policies import Policies
@@ -37,6 +38,7 @@ class Apps:
         services: Services,
         policies: Policies,
         memories: Memories,
+        builtins: Builtins,
     ) -> None:
         self._config = config
         self._client = client
@@ -45,6 +47,7 @@ class Apps:
         self._services = services
         self._policies = policies
         self._memories = memories
+        self._builtins = builtins
 
     def reconcile(self, key: Key) -> tuple[bool, set[Key]]:
         """Bring one App's annotation and status up to date.
@@ -60,7 +63,11 @@ class Apps:
         effective = self._policies.effective(app)
         domains = self._cache.domains_of(key.namespace, key.name)
         resolved = self._resolve(app, effective, domains)
+        if app.status.get("hostname") and not resolved.hostname:
+            self._builtins.remove(app)
         touched |= self._write(app, decisions.status(app, domains, resolved, now=datetime.now(UTC)))
+        if resolved.hostname:
+            touched.add(Key("Builtin", key.namespace, key.name))
         return resolved.problem is not None, touched
 
     def _resolve(self, app: App, effective: Effective, domains: Sequence[Domain]) -> decisions.Resolved:
@@ -69,12 +76,14 @@ class Apps:
         ingress_class = self._classes.name_for(app)
         return decisions.Resolved(
             effective=effective,
-            grades=self._grades(domains),
+            grades=self._grades(app, domains),
             issuer=issuer,
             acme_profile=app.acme_profile or (configured.profile if configured else ""),
             ingress_class=ingress_class,
             is_shown=self._is_shown(app, effective, domains),
             problem=self._problem(app),
+            hostname=self._builtins.hostname(app),
+            hostname_served=self._builtins.condition(app),
         )
 
     def _is_shown(self, app: App, effective: Effective, domains: Sequence[Domain]) -> bool:
@@ -95,9 +104,10 @@ class Apps:
                 return False
         return True
 
-    def _grades(self, domains: Sequence[Domain]) -> Sequence[Grade] | None:
+    def _grades(self, app: App, domains: Sequence[Domain]) -> Sequence[Grade] | None:
         """The grades of the hosts that are served; None while one of them has not been scanned by this process."""
-        found = []
+        builtin = self._builtins.proof(app)
+        found = [Grade(builtin.grade, builtin.grade_capped_by)] if builtin and builtin.grade else []
         for domain in domains:
             if not is_true(domain.status.get("conditions") or (), "Served"):
                 continue

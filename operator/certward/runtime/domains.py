@@ -23,6 +23,7 @@ from certward.runtime.issuance import Issuance
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories, Memory
 from certward.runtime.namespaces import Namespaces
+from certward.runtime.platform import Platform
 from certward.runtime.preflight import Preflights
 from certward.runtime.proving import Prover
 from certward.runtime.secrets import Secrets
@@ -56,6 +57,7 @@ class Domains:
         gatherer: Gatherer,
         secrets: Secrets,
         manuals: Manuals,
+        platform: Platform,
         services: Services,
         namespaces: Namespaces,
         issuance: Issuance,
@@ -71,6 +73,7 @@ class Domains:
         self._gatherer = gatherer
         self._secrets = secrets
         self._manuals = manuals
+        self._platform = platform
         self._services = services
         self._namespaces = namespaces
         self._issuance = issuance
@@ -153,6 +156,7 @@ class Domains:
                     class_name=class_.name,
                     challenge_port=self._config.challenge.http01.port,
                     gateway=class_.gateway,
+                    is_platform=self._platform.owns(domain.meta.namespace, domain.meta.name),
                 )
             )
             is_answered = self._preflights.is_answered(observed, plan, memory)
@@ -199,6 +203,11 @@ class Domains:
         wanted = dict(plan.status)
         if _same(domain.status, wanted):
             return set()
+        touched: set[Key] = set()
+        if wanted.get("certificate") != domain.status.get("certificate"):
+            _log_change(domain, wanted)
+            if self._platform.owns(domain.meta.namespace, domain.meta.name):
+                touched = {Key("Builtin", app.namespace, app.name) for app in self._cache.keys("App")}
         written = self._client.apply_status(domain, wanted)
         state, reason = wanted["state"], wanted["reason"]
         _log_policy(domain, wanted)
@@ -207,7 +216,7 @@ class Domains:
         if written is None:
             # Deleted, as a watch will say in a moment; or the API server is starting and does not serve our kinds yet.
             raise Transient("APIServerUnavailable", f"{key_of(domain)} is not there to write its status")
-        return self._cache.put(Domain.from_body(written)) - {key_of(domain)}
+        return touched | self._cache.put(Domain.from_body(written)) - {key_of(domain)}
 
     def _step(self, observed: Observed, plan: Plan, memory: Memory, touched: set[Key]) -> timedelta | None:
         """Do the plan's step. Returns how long to let go of the Domain; None: go on at once."""
@@ -263,6 +272,16 @@ def _log_policy(domain: Domain, wanted: Mapping[str, Any]) -> None:
     if before.get("status") != after["status"] and after["status"] != "Unknown":
         write = log.info if after["status"] == "True" else log.warning
         write("%s (%s): PolicyEnforced=%s: %s", key_of(domain), domain.hostname, after["status"], after["message"])
+
+
+def _log_change(domain: Domain, wanted: Mapping[str, Any]) -> None:
+    """One line when another Secret is served than before."""
+    before, after = domain.status.get("certificate") or {}, wanted.get("certificate") or {}
+    if before and after and before.get("secretName") != after.get("secretName"):
+        what = (before.get("source"), before.get("secretName"), after.get("source"), after.get("secretName"))
+        log.info(
+            "%s (%s): %s certificate in Secret %s gives way to %s one in %s", key_of(domain), domain.hostname, *what
+        )
 
 
 def _same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

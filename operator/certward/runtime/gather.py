@@ -19,6 +19,7 @@ from certward.runtime.classes import Classes
 from certward.runtime.issuers import Issuers
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Advice, Memories, Memory
+from certward.runtime.platform import Platform
 from certward.runtime.policies import Policies
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
@@ -45,6 +46,7 @@ class Gatherer:
         classes: Classes,
         secrets: Secrets,
         manuals: Manuals,
+        platform: Platform,
         services: Services,
         policies: Policies,
         foreign: ForeignRoutes,
@@ -58,6 +60,7 @@ class Gatherer:
         self._classes = classes
         self._secrets = secrets
         self._manuals = manuals
+        self._platform = platform
         self._services = services
         self._policies = policies
         self._foreign = foreign
@@ -148,7 +151,9 @@ class Gatherer:
         return memory.advice
 
     def _refusal(self, domain: Domain) -> tuple[str, str] | None:
-        suffix = self._config.platform_domain.suffix
+        suffix = self._platform.suffix
+        if self._platform.owns(domain.meta.namespace, domain.meta.name):
+            return None
         if suffix and (domain.hostname.endswith(f".{suffix}") or domain.hostname == suffix):
             sentence = (
                 f"Names under {suffix} belong to the platform, which gives each App one; choose another hostname."

@@ -3,6 +3,7 @@
 import threading
 from datetime import datetime
 
+from certward.errors import Blocked
 from certward.kube.cache import Cache
 from certward.kube.client import Client, Object
 from certward.model import pki
@@ -40,7 +41,10 @@ class Manuals:
         Raises:
             OperatorError: the API server could not or would not answer.
         """
-        has_one_store = self._classes.of(app).dialect.has_one_store
+        try:
+            has_one_store = self._classes.of(app).dialect.has_one_store
+        except Blocked:
+            has_one_store = False  # nothing is routed, as the App's status says
         found = []
         for name in app.manual_secrets:
             secret = self._read(domain.meta.namespace, name, now)
@@ -70,7 +74,12 @@ class Manuals:
         ]
 
     def _taken_from(self, domain: Domain, secret: ManualSecret) -> str:
-        """A Domain that is served its automatic certificate, and means to be, for whose hostname this one is, too."""
+        """A Domain that is served its automatic certificate, and means to be, for whose hostname this one is, too.
+
+        Nobody is as long as this one is served with it already.
+        """
+        if (domain.status.get("certificate") or {}).get("secretName") == secret.name:
+            return ""
         for other in self._cache.all(Domain, domain.meta.namespace):
             app = self._cache.app(domain.meta.namespace, other.app)
             if (

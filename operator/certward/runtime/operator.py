@@ -24,6 +24,7 @@ from certward.render.registry import DIALECTS
 from certward.runtime import metrics
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
+from certward.runtime.builtin import Builtins
 from certward.runtime.classes import Classes
 from certward.runtime.domains import Domains
 from certward.runtime.gather import Gatherer
@@ -34,6 +35,7 @@ from certward.runtime.ledger import Ledger
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
+from certward.runtime.platform import Platform
 from certward.runtime.policies import Policies
 from certward.runtime.preflight import Preflights
 from certward.runtime.proving import Prover
@@ -99,12 +101,27 @@ class Operator:
         memories = self._memories = Memories(datetime.now(UTC))
         roots_pem = _system_roots()
         manuals = Manuals(client, self.cache, secrets, classes, roots_pem)
+        platform = self._platform = Platform(config, client, self.cache, options.namespace)
+        prover = Prover(config, self.cache, classes=classes, addresses=addresses, reports=reports)
+        builtins = Builtins(
+            config,
+            self.cache,
+            platform=platform,
+            classes=classes,
+            ensurer=ensurer,
+            services=services,
+            policies=self._policies,
+            foreign=foreign,
+            prover=prover,
+            memories=memories,
+        )
         gatherer = Gatherer(
             config,
             self.cache,
             classes=classes,
             secrets=secrets,
             manuals=manuals,
+            platform=platform,
             services=services,
             policies=self._policies,
             foreign=foreign,
@@ -127,6 +144,7 @@ class Operator:
                 gatherer=gatherer,
                 secrets=secrets,
                 manuals=manuals,
+                platform=platform,
                 services=services,
                 namespaces=self._namespaces,
                 issuance=Issuance(
@@ -138,7 +156,7 @@ class Operator:
                     ledger=self._ledger,
                 ),
                 preflights=preflights,
-                prover=Prover(config, self.cache, classes=classes, addresses=addresses, reports=reports),
+                prover=prover,
                 memories=memories,
             ),
             apps=Apps(
@@ -149,7 +167,9 @@ class Operator:
                 services=services,
                 policies=self._policies,
                 memories=memories,
+                builtins=builtins,
             ),
+            builtins=builtins,
             namespaces=self._namespaces,
             policies=self._policies,
             foreign=foreign,
@@ -212,6 +232,7 @@ class Operator:
                 if self._lease.is_leader() and not self._was_leader:
                     self._policies.load()
                     self._ledger.load(self.cache.all(Domain))
+                    self._platform.ensure()
                     self.reconciler.enqueue_all()
                     self._was_leader = True
                 if self._may_work():

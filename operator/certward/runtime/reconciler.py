@@ -14,6 +14,7 @@ from certward.kube.foreign import SELECTOR, ForeignRoutes
 from certward.kube.routes import ROUTE_KINDS
 from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, key_of
 from certward.runtime.apps import Apps
+from certward.runtime.builtin import Builtins
 from certward.runtime.domains import Domains
 from certward.runtime.memory import Memories
 from certward.runtime.metrics import BUGS, RECONCILE_SECONDS, RECONCILES
@@ -52,6 +53,7 @@ class Reconciler:
         *,
         domains: Domains,
         apps: Apps,
+        builtins: Builtins,
         namespaces: Namespaces,
         policies: Policies,
         foreign: ForeignRoutes,
@@ -64,6 +66,7 @@ class Reconciler:
         self._queue = queue
         self._domains = domains
         self._apps = apps
+        self._builtins = builtins
         self._namespaces = namespaces
         self._policies = policies
         self._foreign = foreign
@@ -213,6 +216,11 @@ class Reconciler:
             is_waiting, touched = self._apps.reconcile(key)
             if is_waiting:
                 self._queue.add(key, 10.0)
+            self.enqueue(touched)
+        elif key.kind == "Builtin":
+            again, touched = self._builtins.reconcile(key)
+            if again is not None:
+                self._queue.add(key, again / timedelta(seconds=1))
             self.enqueue(touched)
         elif key.kind == "Namespace":
             self._namespaces.ensure(key.name)

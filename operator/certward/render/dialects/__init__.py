@@ -41,6 +41,9 @@ class Host:
         class_name: the ingress class in use.
         challenge_port: port of the challenge Service in the Domain's namespace.
         gateway: for dialects of the Gateway API.
+        platform: for the hostname that the platform gives an App, the Domain whose certificate it is served with; that
+            lies in the platform's namespace and is no other's to name.
+        is_platform: this is that Domain.
     """
 
     domain: Domain
@@ -49,6 +52,16 @@ class Host:
     class_name: str
     challenge_port: int
     gateway: GatewayRef | None = None
+    platform: Domain | None = None
+    is_platform: bool = False
+
+    @property
+    def tls(self) -> list[Manifest]:
+        """What an Ingress says of its certificate; without a Secret for the one that the controller has by default."""
+        if not self.routes.secret_name:
+            return []
+        secret = {} if self.platform else {"secretName": self.routes.secret_name}
+        return [{"hosts": [self.domain.hostname], **secret}]
 
 
 @dataclass(frozen=True, slots=True)

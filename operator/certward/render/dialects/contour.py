@@ -15,6 +15,7 @@ from certward.errors import Blocked
 from certward.model.policy import HSTS
 from certward.model.profiles import Profile
 from certward.model.resources import App, Domain, ServiceRef
+from certward.names import PLATFORM
 from certward.plan.enforcement import Capabilities
 from certward.render.dialects import Dialect, Host, ObjectRef, Rendered
 from certward.render.ingress import app_routes, challenge_path, ingress
@@ -49,7 +50,7 @@ class Contour(Dialect):
         ),
     )
     knows_port_names = False
-    kinds = ("HTTPProxy", "Ingress")
+    kinds = ("HTTPProxy", "Ingress", "TLSCertificateDelegation")
     reads = ("Ingress", "HTTPProxy", "HTTPRoute")
     #: Contour reads no IngressClass; these are what its users and packagers write there.
     controllers = (
@@ -73,6 +74,8 @@ class Contour(Dialect):
             unwanted.append(_ref("Ingress", host.domain))
         if host.routes.profile is not None or not host.routes.secret_name:
             own.append(_proxy(host))
+        if host.is_platform and host.routes.secret_name:
+            own.append(_delegation(host))
         return Rendered(shared=(), own=tuple(own), unwanted=tuple(unwanted))
 
     def reports(self, domain: Domain) -> tuple[ObjectRef, ...]:
@@ -93,11 +96,12 @@ class Contour(Dialect):
 
     def all_of(self, domain: Domain) -> tuple[ObjectRef, ...]:
         """Every object that this dialect may have made for a Domain."""
-        return (_ref("Ingress", domain), _ref("HTTPProxy", domain))
+        own = (_ref("Ingress", domain), _ref("HTTPProxy", domain))
+        return (*own, _ref("TLSCertificateDelegation", domain)) if domain.meta.name == PLATFORM else own
 
 
 def _name(domain: Domain) -> str:
-    return f"certward-{domain.meta.name}-contour"
+    return f"certward-{domain.object_name}-contour"
 
 
 def _ref(kind: str, domain: Domain) -> ObjectRef:
@@ -107,7 +111,10 @@ def _ref(kind: str, domain: Domain) -> ObjectRef:
 def _proxy(host: Host) -> Manifest:
     virtual_host: Manifest = {"fqdn": host.domain.hostname}
     if host.routes.secret_name and host.routes.profile is not None:
-        virtual_host["tls"] = {"secretName": host.routes.secret_name, **_protocols(host.routes.profile)}
+        secret = host.routes.secret_name
+        if host.platform:
+            secret = f"{host.platform.meta.namespace}/{secret}"
+        virtual_host["tls"] = {"secretName": secret, **_protocols(host.routes.profile)}
     return {
         "apiVersion": _API,
         "kind": "HTTPProxy",
@@ -117,6 +124,17 @@ def _proxy(host: Host) -> Manifest:
             "virtualhost": virtual_host,
             "routes": _routes(host),
         },
+    }
+
+
+def _delegation(host: Host) -> Manifest:
+    """Lets Contour serve the platform's certificate for hosts of all namespaces; who reads the Secret is RBAC's."""
+    delegated = {"secretName": host.routes.secret_name, "targetNamespaces": ["*"]}
+    return {
+        "apiVersion": _API,
+        "kind": "TLSCertificateDelegation",
+        "metadata": domain_meta(host.domain, _name(host.domain)),
+        "spec": {"delegations": [delegated]},
     }
 
 

@@ -93,7 +93,9 @@ class EnvoyGateway(Dialect):
         own += [_open_challenge(host.domain)] if host.app.trusted_ranges and host.routes.challenge else []
         limits = {manifest["metadata"]["name"] for manifest in own}
         unwanted = [ref for ref in _limit_refs(host.domain) if ref.name not in limits]
-        if host.routes.secret_name and host.routes.profile is not None:
+        if host.platform and host.routes.secret_name:
+            own.append(_secure(host))  # the platform's listener is there already, with the platform's settings
+        elif host.routes.secret_name and host.routes.profile is not None:
             own += [_tls_policy(host.domain, host.routes.profile), _secure(host), _listener(host, host.gateway)]
         elif not host.routes.secret_name:
             unwanted += _secure_refs(host.domain)
@@ -118,7 +120,7 @@ class EnvoyGateway(Dialect):
 
 
 def _name(domain: Domain, role: str) -> str:
-    return f"certward-{domain.meta.name}-envoy-{role}"
+    return f"certward-{domain.object_name}-envoy-{role}"
 
 
 def _ref(kind: str, domain: Domain, role: str) -> ObjectRef:
@@ -145,7 +147,8 @@ def _listener(host: Host, gateway: GatewayRef) -> Manifest:
         "port": gateway.https_port,
         "protocol": "HTTPS",
         "tls": {"mode": "Terminate", "certificateRefs": [{"name": host.routes.secret_name}]},
-        "allowedRoutes": {"namespaces": {"from": "Same"}},
+        # The platform's hosts are those of Apps in all namespaces.
+        "allowedRoutes": {"namespaces": {"from": "All" if host.is_platform else "Same"}},
     }
     spec = {"parentRef": {"namespace": gateway.namespace, "name": gateway.name}, "listeners": [listener]}
     return _object(_GATEWAY_API, "ListenerSet", host.domain, _SECURE, spec)
@@ -165,7 +168,10 @@ def _tls_policy(domain: Domain, profile: Profile) -> Manifest:
 
 
 def _secure(host: Host) -> Manifest:
-    parent = {"group": _GATEWAY_GROUP, "kind": "ListenerSet", "name": _name(host.domain, _SECURE)}
+    listener = host.platform or host.domain
+    parent = {"group": _GATEWAY_GROUP, "kind": "ListenerSet", "name": _name(listener, _SECURE)}
+    if host.platform:
+        parent["namespace"] = listener.meta.namespace
     parent["sectionName"] = _LISTENER
     filters = [_header(host.routes.hsts)] if host.routes.hsts else []
     return _route(host, _SECURE, parent, _app_rules(host, filters))

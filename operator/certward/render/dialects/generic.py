@@ -4,6 +4,8 @@ That is a certificate for a host, its paths, and the challenge path. Which TLS i
 redirected, what header is sent and who may come in are the controller's own settings, the same for all hosts.
 """
 
+from collections.abc import Sequence
+
 from certward.model.resources import Domain
 from certward.plan.enforcement import Capabilities
 from certward.render.dialects import Dialect, Host, ObjectRef, Rendered
@@ -45,7 +47,7 @@ class Generic(Dialect):
             own.append(_ingress(host, _CHALLENGE, [challenge_path(host.challenge_port)]))
         else:
             unwanted.append(_ref(host.domain, _CHALLENGE))
-        own.append(_ingress(host, _APP, app_paths(host.app), host.routes.secret_name))
+        own.append(_ingress(host, _APP, app_paths(host.app), host.tls))
         return Rendered(shared=(), own=tuple(own), unwanted=tuple(unwanted))
 
     def all_of(self, domain: Domain) -> tuple[ObjectRef, ...]:
@@ -55,12 +57,12 @@ class Generic(Dialect):
 
 def _name(domain: Domain, role: str) -> str:
     """An Ingress's name; it ends unlike those of all other dialects."""
-    return f"certward-{domain.meta.name}-{role}-{Generic.name}"
+    return f"certward-{domain.object_name}-{role}-{Generic.name}"
 
 
 def _ref(domain: Domain, role: str) -> ObjectRef:
     return ObjectRef("Ingress", domain.meta.namespace, _name(domain, role))
 
 
-def _ingress(host: Host, role: str, paths: list[Manifest], secret_name: str = "") -> Manifest:
-    return ingress(host.domain, _name(host.domain, role), host.class_name, paths, secret_name=secret_name)
+def _ingress(host: Host, role: str, paths: list[Manifest], tls: Sequence[Manifest] = ()) -> Manifest:
+    return ingress(host.domain, _name(host.domain, role), host.class_name, paths, tls=tls)

@@ -99,7 +99,7 @@ class HAProxyIngress(Dialect):
 
 def _name(domain: Domain, role: str) -> str:
     """An Ingress's name. The role and the dialect's word stand at the end, so that no two Domains can have it."""
-    return f"certward-{domain.meta.name}-{role}-haproxy"
+    return f"certward-{domain.object_name}-{role}-haproxy"
 
 
 def _ref(domain: Domain, role: str) -> ObjectRef:
@@ -122,15 +122,15 @@ def _app(host: Host) -> Manifest:
         keys["allowlist-source-range"] = ",".join(host.app.trusted_ranges)
     if host.routes.secret_name and host.routes.profile is not None:
         keys |= _tls(host.routes.profile)
-    return _ingress(host, _APP, keys, app_paths(host.app), host.routes.secret_name)
+    return _ingress(host, _APP, keys, app_paths(host.app), host.tls)
 
 
 def _ingress(
-    host: Host, role: str, keys: Mapping[str, str], paths: Sequence[Manifest], secret_name: str = ""
+    host: Host, role: str, keys: Mapping[str, str], paths: Sequence[Manifest], tls: Sequence[Manifest] = ()
 ) -> Manifest:
     annotations = {f"{_PREFIX}/{key}": value for key, value in keys.items()}
     name = _name(host.domain, role)
-    return ingress(host.domain, name, host.class_name, paths, annotations=annotations, secret_name=secret_name)
+    return ingress(host.domain, name, host.class_name, paths, annotations=annotations, tls=tls)
 
 
 def _hsts(hsts: HSTS | None) -> dict[str, str]:

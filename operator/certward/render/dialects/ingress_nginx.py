@@ -11,6 +11,7 @@ some suite of the list can be used with them. What is cluster-wide: `ingress_ngi
 """
 
 import re
+from collections.abc import Sequence
 
 from certward.model.policy import HSTS
 from certward.model.profiles import Profile, versions
@@ -98,7 +99,7 @@ class IngressNginx(Dialect):
 
 def _name(domain: Domain, role: str) -> str:
     """An Ingress's name; it ends unlike those of all other dialects, and the controller keys nothing by it."""
-    return f"certward-{domain.meta.name}-{role}-{IngressNginx.name}"
+    return f"certward-{domain.object_name}-{role}-{IngressNginx.name}"
 
 
 def _ref(domain: Domain, role: str) -> ObjectRef:
@@ -106,12 +107,10 @@ def _ref(domain: Domain, role: str) -> ObjectRef:
 
 
 def _ingress(
-    host: Host, role: str, annotations: dict[str, str], paths: list[Manifest], secret_name: str = ""
+    host: Host, role: str, annotations: dict[str, str], paths: list[Manifest], tls: Sequence[Manifest] = ()
 ) -> Manifest:
     named = {f"{_PREFIX}/{key}": value for key, value in annotations.items()}
-    return ingress(
-        host.domain, _name(host.domain, role), host.class_name, paths, annotations=named, secret_name=secret_name
-    )
+    return ingress(host.domain, _name(host.domain, role), host.class_name, paths, annotations=named, tls=tls)
 
 
 def _redirect(wanted: bool) -> dict[str, str]:
@@ -157,6 +156,6 @@ def _tls(host: Host, profile: Profile) -> Manifest:
         "ssl-ciphers": ":".join(ciphers),
         "ssl-prefer-server-ciphers": "true" if profile.revision <= _LAST_ORDERED_REVISION else "false",
     }
-    manifest = _ingress(host, _TLS, annotations, [], host.routes.secret_name)
+    manifest = _ingress(host, _TLS, annotations, [], host.tls)
     manifest["spec"]["rules"] = [{"host": host.domain.hostname}]
     return manifest

@@ -137,8 +137,8 @@ def _name(domain: Domain, role: str) -> str:
     Traefik names a router by namespace, Ingress, host and path, all but letters and digits made single hyphens. So
     Domains that are named for their hosts, `a.b.com` and `a-b.com`, would have one router between them.
     """
-    is_plain = not re.search(r"\.|--|certward|http|challenge", f"{domain.meta.namespace}/{domain.meta.name}")
-    return f"certward-{domain.meta.name}{'' if is_plain else f'-{digest(domain)}'}-{role}"
+    is_plain = not re.search(r"\.|--|certward|http|challenge", f"{domain.meta.namespace}/{domain.object_name}")
+    return f"certward-{domain.object_name}{'' if is_plain else f'-{digest(domain)}'}-{role}"
 
 
 def _ref(domain: Domain, role: str) -> ObjectRef:
@@ -181,14 +181,14 @@ def _secure(host: Host, option: Manifest, chain: Manifest) -> Manifest:
         f"{_ROUTER}.tls": "true",
         f"{_ROUTER}.tls.options": _reference(option),
     }
-    return _ingress(host, _SECURE, annotations, app_paths(host.app), host.routes.secret_name)
+    return _ingress(host, _SECURE, annotations, app_paths(host.app), host.tls)
 
 
 def _ingress(
-    host: Host, role: str, annotations: dict[str, str], paths: list[Manifest], secret_name: str = ""
+    host: Host, role: str, annotations: dict[str, str], paths: list[Manifest], tls: Sequence[Manifest] = ()
 ) -> Manifest:
     name = _name(host.domain, role)
-    return ingress(host.domain, name, host.class_name, paths, annotations=annotations, secret_name=secret_name)
+    return ingress(host.domain, name, host.class_name, paths, annotations=annotations, tls=tls)
 
 
 def _tls_option(domain: Domain, profile: Profile) -> Manifest:

@@ -1,0 +1,183 @@
+"""The hostnames that the platform gives Apps: routed, served with the platform's certificate, shown by handshakes."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from certward.config import Config
+from certward.errors import Blocked, Rejected
+from certward.kube.cache import Cache
+from certward.kube.ensure import Ensurer
+from certward.kube.foreign import ForeignRoutes
+from certward.model.conditions import Condition, no
+from certward.model.resources import App, Builtin, Key, builtin_hostname, key_of
+from certward.plan import builtin as decisions
+from certward.plan.builtin import SERVED
+from certward.plan.observed import Observed, Proof
+from certward.render.dialects import Host
+from certward.render.registry import DIALECTS
+from certward.runtime.classes import Classes
+from certward.runtime.memory import Memories, Memory
+from certward.runtime.platform import Platform
+from certward.runtime.policies import Policies
+from certward.runtime.proving import Prover
+from certward.runtime.services import Services
+
+log = logging.getLogger(__name__)
+
+#: How soon a hostname is looked at again whose way is blocked by something that no watch tells about.
+_BLOCKED_RETRY = timedelta(seconds=30)
+#: A scan, and the redirect that follows it; more is a mistake.
+_MOST_LOOKS = 8
+
+
+class Builtins:
+    """Works on built-in hostnames. For many threads, each on a key of its own: ("Builtin", namespace, App)."""
+
+    def __init__(
+        self,
+        config: Config,
+        cache: Cache,
+        *,
+        platform: Platform,
+        classes: Classes,
+        ensurer: Ensurer,
+        services: Services,
+        policies: Policies,
+        foreign: ForeignRoutes,
+        prover: Prover,
+        memories: Memories,
+    ) -> None:
+        self._config = config
+        self._cache = cache
+        self._platform = platform
+        self._classes = classes
+        self._ensurer = ensurer
+        self._services = services
+        self._policies = policies
+        self._foreign = foreign
+        self._prover = prover
+        self._memories = memories
+
+    def hostname(self, app: App) -> str:
+        """The built-in hostname of an App; empty where it has none."""
+        if not self._platform.suffix or self._platform.owns(app.meta.namespace, app.meta.name):
+            return ""
+        return builtin_hostname(app, self._platform.suffix)
+
+    def condition(self, app: App) -> Condition | None:
+        """What is to be said of it in the App's status; None where it has none."""
+        hostname = self.hostname(app)
+        if not hostname:
+            return None
+        memory = self._memories.peek(_key(app))
+        obstacle = memory.obstacle if memory else ""
+        return self._condition(app, hostname, memory.proof if memory else None, obstacle)
+
+    def proof(self, app: App) -> Proof | None:
+        """What the last handshake with it showed in this process; None: there was none."""
+        memory = self._memories.peek(_key(app))
+        return memory.proof if memory else None
+
+    def reconcile(self, key: Key) -> tuple[timedelta | None, set[Key]]:
+        """Bring one hostname as far as it goes now.
+
+        Returns:
+            When to look again (None: never), and the App where there is something new to say of it.
+
+        Raises:
+            OperatorError: the API server could not or would not.
+        """
+        app = self._cache.app(key.namespace, key.name)
+        if app is None or app.meta.is_deleting:
+            self._memories.drop(key)
+            return None, set()  # the API server deletes what belongs to it, by ownerReferences
+        hostname = self.hostname(app)
+        if not hostname:
+            self._memories.drop(key)
+            return None, set()
+        domain = _domain(app, hostname)
+        memory = self._memories.of(key, app.meta.uid)
+        again = self._bring(app, domain, memory)
+        said = self._condition(app, hostname, memory.proof, memory.obstacle)
+        return again, {key_of(app)} if _is_news(app, said) else set()
+
+    def remove(self, app: App) -> None:
+        """Take the routes of an App's built-in hostname away."""
+        domain = _domain(app, "")
+        self._ensurer.absent(ref for dialect in DIALECTS.values() for ref in dialect.all_of(domain))
+
+    def _bring(self, app: App, domain: Builtin, memory: Memory) -> timedelta:
+        for _ in range(_MOST_LOOKS):
+            try:
+                observed = self._observed(app, domain, memory)
+                plan = decisions.decide(observed, app, self._platform.domain, datetime.now(UTC))
+                self._route(app, domain, plan)
+            except (Blocked, Rejected) as obstacle:
+                memory.obstacle, memory.proof = obstacle.message, None
+                return _BLOCKED_RETRY
+            memory.obstacle = ""
+            if not plan.is_due or plan.facts is None:
+                return plan.again_after
+            pause = self._prover.prove(observed, plan.facts, memory)
+            if pause is not None:
+                return pause
+        raise RuntimeError(f"the built-in hostname of {key_of(app)} asks for one handshake after the other")
+
+    def _route(self, app: App, domain: Builtin, plan: decisions.Plan) -> None:
+        class_ = self._classes.of(app)
+        default = self._config.ingress.default_class
+        if class_.name != default:
+            self.remove(app)
+            raise Blocked("OtherClass", f"The platform's hostnames are served by class {default} only.")
+        class_.dialect.capabilities.check(app)
+        rendered = class_.dialect.render(
+            Host(
+                domain=domain,
+                app=app if class_.dialect.knows_port_names else self._services.numbered(app),
+                routes=plan.routes,
+                class_name=class_.name,
+                challenge_port=self._config.challenge.http01.port,
+                gateway=class_.gateway,
+                platform=self._platform.domain,
+            )
+        )
+        self._ensurer.present((*rendered.shared, *rendered.own))
+        self._ensurer.absent(rendered.unwanted)
+
+    def _observed(self, app: App, domain: Builtin, memory: Memory) -> Observed:
+        effective = self._policies.effective(app)
+        ingress_class = self._classes.name_for(app)
+        return Observed(
+            domain=domain,
+            app=app,
+            profile=effective.profile,
+            hsts=effective.hsts,
+            foreign=self._foreign.of(domain.hostname, self._classes.reads(ingress_class)),
+            proof=memory.proof,
+            probe_interval=self._config.probe.interval,
+            ingress_class=ingress_class,
+        )
+
+    def _condition(self, app: App, hostname: str, proof: Proof | None, obstacle: str) -> Condition:
+        if obstacle:
+            return no(SERVED, "Blocked", obstacle)
+        effective = self._policies.effective(app)
+        observed = Observed(
+            domain=_domain(app, hostname), app=app, profile=effective.profile, hsts=effective.hsts, proof=proof
+        )
+        return decisions.decide(observed, app, self._platform.domain, datetime.now(UTC)).condition
+
+
+def _domain(app: App, hostname: str) -> Builtin:
+    return Builtin(meta=app.meta, hostname=hostname, app=app.meta.name, status={})
+
+
+def _key(app: App) -> Key:
+    return Key("Builtin", app.meta.namespace, app.meta.name)
+
+
+def _is_news(app: App, said: Condition) -> bool:
+    known: dict[str, Any] = next((c for c in app.status.get("conditions") or () if c.get("type") == SERVED), {})
+    told = (known.get("status"), known.get("reason"), known.get("message") or "")
+    return told != (said.status, said.reason, said.message)
