@@ -50,8 +50,8 @@ def test_a_token_that_is_none(token):
 
 
 def test_one_record_after_the_other_is_asked_for():
-    first = Authorization("1", "a.example", "c1", token="t1")
-    second = Authorization("2", "b.example", "c2", token="t2")
+    first = Authorization("1", "a.example", "c1", False, "t1")
+    second = Authorization("2", "b.example", "c2", False, "t2")
     order = Order("o", "pending", ("a.example", "b.example"), pending=(first, second), challenge="dns-01")
     assert order.to_publish == (("a.example", "t1"),)
     order = order.having(first, Authorization("1", "a.example", "c1", answered=True))

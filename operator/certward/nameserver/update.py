@@ -85,7 +85,9 @@ class UpdateServer:
         except OSError as error:
             words = f"cannot be reached ({error.strerror.lower()})" if error.strerror else "cannot be reached"
             raise self._trouble(words, "check that it runs and that TCP reaches it") from None
-        except (dns.exception.DNSException, EOFError, ValueError):
+        except EOFError:
+            raise self._trouble("closes connections without an answer", "look into its log") from None
+        except (dns.exception.DNSException, ValueError):
             raise self._trouble("answers with something that is not DNS", "check server") from None
         self._judge(answer, name)
         return answer

@@ -19,14 +19,20 @@ from certward.kube.ensure import Ensurer
 from certward.kube.foreign import ForeignRoutes
 from certward.model import pki
 from certward.model.resources import Domain, Key, key_of
+from certward.probe.fetch import Fetcher
+from certward.probe.resolver import Resolver
 from certward.render.registry import DIALECTS
 from certward.runtime import metrics, scrape
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
 from certward.runtime.builtin import Builtins
 from certward.runtime.classes import Classes
+from certward.runtime.dns01 import Dns01
+from certward.runtime.dns_journal import Entry
+from certward.runtime.dns_preflight import DnsPreflights
 from certward.runtime.domains import Domains
 from certward.runtime.events import Events
+from certward.runtime.flights import Flights
 from certward.runtime.gather import Gatherer
 from certward.runtime.issuance import Issuance
 from certward.runtime.issuers import Issuers
@@ -37,7 +43,7 @@ from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.platform import Platform
 from certward.runtime.policies import Policies
-from certward.runtime.preflight import Preflights
+from certward.runtime.preflight import Preflights, ports
 from certward.runtime.proving import Prover
 from certward.runtime.queue import WorkQueue
 from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
@@ -52,6 +58,8 @@ log = logging.getLogger(__name__)
 _ADDRESS_SECONDS = 5.0
 #: So often the Secrets of accounts are looked at.
 _ACCOUNT_SECONDS = 5.0
+#: Slow names and servers are waited for beside the workers: so many at a time.
+_FLIGHTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +104,25 @@ class Operator:
         self._policies = Policies(config, client, self.cache, namespace=options.namespace, events=events)
         self._ledger = Ledger(config, client, options.namespace)
         foreign, troubles = ForeignRoutes(), Troubles()
+        resolver = Resolver([(server.host, server.port) for server in config.dns.resolvers])
+        fetcher, flights = Fetcher(resolver, ports=ports(config)), Flights("flight", _FLIGHTS, self._queue.add)
+        self._dns01 = Dns01(
+            config,
+            client,
+            namespace=options.namespace,
+            resolver=resolver,
+            flights=flights,
+            is_needed=self._is_record_needed,
+        )
         preflights = Preflights(
-            config, self._issuers, addresses, reports, wake=self._queue.add, is_busy=self._queue.is_waited_for
+            config,
+            self._issuers,
+            addresses,
+            reports,
+            fetcher=fetcher,
+            flights=flights,
+            is_busy=self._queue.is_waited_for,
+            by_dns=DnsPreflights(config, self._issuers, fetcher, self._dns01, flights),
         )
         memories = self._memories = Memories(datetime.now(UTC))
         roots_pem = _system_roots()
@@ -155,6 +180,7 @@ class Operator:
                     preflights=preflights,
                     troubles=troubles,
                     ledger=self._ledger,
+                    dns01=self._dns01,
                 ),
                 preflights=preflights,
                 prover=prover,
@@ -239,10 +265,12 @@ class Operator:
                     self._policies.load()
                     self._ledger.load(self.cache.all(Domain))
                     self._platform.ensure()
+                    self._dns01.load()
                     self.reconciler.enqueue_all()
                     self._was_leader = True
                 if self._may_work():
                     self._serve_the_line()
+                    self._dns01.sweep()
                 if time.monotonic() >= next_list:
                     self.reconciler.resync()
                     self.reconciler.enqueue({Key("Namespace", "", k.namespace) for k in self.cache.keys("Domain")})
@@ -278,6 +306,16 @@ class Operator:
                 memory.waiting = None
             self._queue.add(key)
         self._ledger.flush()
+
+    def _is_record_needed(self, entry: Entry) -> bool:
+        """Whether the order that a record of DNS-01 was made for is still open."""
+        namespace, _, name = entry.domain.partition("/")
+        domain = self.cache.domain(namespace, name)
+        if domain is None:
+            return False
+        memory = self._memories.peek(key_of(domain))
+        open_now = memory.order.url if memory and memory.order else ""
+        return entry.order in (open_now, (domain.status.get("order") or {}).get("url"))
 
     def _thumbprint_for(self, hostname: str) -> str | None:
         """Whose challenges are answered for a hostname; None: nobody's."""
