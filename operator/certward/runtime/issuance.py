@@ -95,7 +95,8 @@ class Issuance:
         memory.preflight_since = None
         has_order = memory.order is not None or bool(observed.order_url)
         if _can_do_without_http(observed, failure, memory):
-            log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
+            words = f"another challenge is tried, because: {failure.message}"
+            _say(logging.INFO, observed.domain, words, reason=failure.reason, issuer=observed.issuer)
             memory.failure, memory.http_failure = None, failure
             self._give_up(observed, memory, failure, has_order=has_order)
             return
