@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -99,6 +100,11 @@ class DnsWorld:
                 for name, (hostname, app) in given.items()
             ),
         )
+
+    def refresh(self, namespace: str, name: str) -> None:
+        """Have a Domain tried at once."""
+        now = f"certward.dev/refresh={time.time()}"
+        self.cluster.kubectl("-n", namespace, "annotate", "--overwrite", "domain", name, now)
 
     def settled(self, namespace: str, names: Iterable[str], timeout: float = 60) -> dict[str, Object]:
         """Wait until Domains are issued and served."""

@@ -102,6 +102,7 @@ def test_a_server_that_never_answers(world: DnsWorld) -> None:
         world.settled(shop, ["www"])  # whom it does not concern
         assert len(log.orders()) == 1
     world.configure()
+    world.refresh(shop, "wild")
     world.settled(shop, ["wild"], 60)
 
 
@@ -128,4 +129,5 @@ def test_caa_that_allows_http_01_only(world: DnsWorld) -> None:
     assert "Add dns-01 to validationmethods" in told["message"]
     assert log.orders() == []
     world.front.set(base, "CAA", '0 issuewild "pebble.letsencrypt.org; validationmethods=dns-01"')
+    world.refresh(shop, "wild")
     world.settled(shop, ["wild"], 90)

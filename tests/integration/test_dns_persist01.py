@@ -36,6 +36,7 @@ def test_a_wildcard(world: DnsWorld) -> None:
     set_record(world, record, record["value"].removesuffix("; policy=wildcard"))
     assert log.orders() == []
     set_record(world, record)
+    world.refresh(shop, "wild")
     found = world.settled(shop, ["wild"], 90)
     assert observer.https_status(world.cluster, f"any.{base}", world.pebble.roots()) == 200
     assert observer.status(found["wild"])["dns"]["validationRecord"] == record
@@ -55,6 +56,7 @@ def test_a_host_that_http_01_cannot_reach(world: DnsWorld) -> None:
     value = told["message"].rpartition('value "')[2].removesuffix('".')
     assert "policy" not in value
     set_record(world, {"name": f"_validation-persist.{host}", "type": "TXT", "value": value})
+    world.refresh(shop, "www")
     world.settled(shop, ["www"], 90)
     assert observer.https_status(world.cluster, host, world.pebble.roots()) == 200
     assert log.refuted() == []
