@@ -26,6 +26,7 @@ from certward.runtime.namespaces import Namespaces
 from certward.runtime.platform import Platform
 from certward.runtime.preflight import Preflights
 from certward.runtime.proving import Prover
+from certward.runtime.revocations import Revocations
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
 
@@ -61,6 +62,7 @@ class Domains:
         services: Services,
         namespaces: Namespaces,
         issuance: Issuance,
+        revocations: Revocations,
         preflights: Preflights,
         prover: Prover,
         memories: Memories,
@@ -77,6 +79,7 @@ class Domains:
         self._services = services
         self._namespaces = namespaces
         self._issuance = issuance
+        self._revocations = revocations
         self._preflights = preflights
         self._prover = prover
         self._memories = memories
@@ -126,6 +129,9 @@ class Domains:
             memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
         if plan.drop_next_key:
             self._secrets.drop_next_key(domain)
+        if observed.secret.is_managed and not observed.secret.is_owned:
+            self._secrets.adopt(domain)
+            log.info("%s (%s): Secret %s is taken up", key_of(domain), domain.hostname, domain.secret_name)
         if "order" not in plan.status:
             memory.drop_order()
         if is_blocked or plan.step is Step.NONE or self._must_persist(domain, plan):
@@ -230,6 +236,8 @@ class Domains:
                 if memory.proof and (before is None or _of_scan(before) != _of_scan(memory.proof)):
                     touched.add(Key("App", observed.domain.meta.namespace, observed.domain.app))
                 return pause
+            if plan.step is Step.REVOKE:
+                return self._revocations.step(observed, plan, memory)
             had_order = memory.order is not None
             pause = self._issuance.step(observed, plan, memory)
             if had_order and memory.order is None and plan.serving and plan.serving.is_manual:

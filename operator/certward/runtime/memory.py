@@ -32,6 +32,22 @@ class Advice:
     ask_at: float
 
 
+class Unrevoked(NamedTuple):
+    """An attempt at a revocation that failed.
+
+    Attributes:
+        asked: the value of the annotation that asked for it.
+        words: why it failed.
+        failures: how often in a row.
+        retry_at: monotonic time of the next attempt; None: only when something else is asked, or after a restart.
+    """
+
+    asked: str
+    words: str
+    failures: int
+    retry_at: float | None
+
+
 class Waiting(NamedTuple):
     """A place in the line for an order.
 
@@ -81,6 +97,7 @@ class Memory:
         advice: what the CA has said of the renewal.
         refused: fingerprint of a certificate that the ingress did not show, until which monotonic time it is not told
             to serve it, and what that was based on.
+        unrevoked: the last attempt at a revocation, if it failed.
     """
 
     order: "Order | None" = None
@@ -108,6 +125,7 @@ class Memory:
     waiting: Waiting | None = None
     advice: Advice | None = None
     refused: tuple[str, float, tuple[object, ...]] = ("", 0.0, ())
+    unrevoked: Unrevoked | None = None
 
     def turn_to(self, ingress_class: str) -> None:
         """Forget what was seen at the entries of another ingress class."""

@@ -22,6 +22,7 @@ from certward.model import pki
 from certward.model.resources import Domain, Key, key_of
 from certward.render.registry import DIALECTS
 from certward.runtime import metrics
+from certward.runtime.account_care import AccountCare
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
 from certward.runtime.builtin import Builtins
@@ -42,6 +43,7 @@ from certward.runtime.proving import Prover
 from certward.runtime.queue import WorkQueue
 from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
 from certward.runtime.reports import Reports
+from certward.runtime.revocations import Revocations
 from certward.runtime.secrets import Secrets
 from certward.runtime.server import HealthServer
 from certward.runtime.services import Services
@@ -82,7 +84,7 @@ class Operator:
         self._client = client
         self._options = options
         self._stop = threading.Event()
-        self._was_leader = False
+        self._was_leader = self._is_started = False
         self.cache = Cache()
         self._queue = WorkQueue()
         self._issuers = Issuers(config, client, namespace=options.namespace)
@@ -155,6 +157,7 @@ class Operator:
                     troubles=troubles,
                     ledger=self._ledger,
                 ),
+                revocations=Revocations(self._issuers, secrets),
                 preflights=preflights,
                 prover=prover,
                 memories=memories,
@@ -184,6 +187,7 @@ class Operator:
         self._health = HealthServer(
             options.health_host, options.health_port, health=self._problem, readiness=self._readiness
         )
+        self._account_care = AccountCare(config, self._issuers, may_work=self._may_work)
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -208,10 +212,13 @@ class Operator:
         self._lease.start()
         self.reconciler.start()
         self._keeper.start()
+        self._account_care.start()
+        self._is_started = True
 
     def stop(self) -> None:
         """Finish what is being worked on, give the Lease up, stop listening."""
         self._stop.set()  # /readyz says so from here on
+        self._account_care.stop()
         self.reconciler.stop(timeout=10)
         if self._was_leader:
             self._ledger.flush(is_last=True)
@@ -230,6 +237,7 @@ class Operator:
         while not self._stop.wait(0.1):
             try:
                 if self._lease.is_leader() and not self._was_leader:
+                    self._issuers.refresh()
                     self._policies.load()
                     self._ledger.load(self.cache.all(Domain))
                     self._platform.ensure()
@@ -285,7 +293,8 @@ class Operator:
 
     def _problem(self) -> str:
         """What only a restart can mend; the API server or a CA being away is not."""
-        if self.reconciler.synced_at and not (self._keeper.is_alive() and self.reconciler.is_alive()):
+        threads = (self._keeper, self.reconciler, self._account_care)
+        if self._is_started and not all(thread.is_alive() for thread in threads):
             return "a thread has died"
         return ""
 
