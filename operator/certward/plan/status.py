@@ -63,7 +63,7 @@ def build(
         "observedGeneration": observed.domain.meta.generation,
         "state": verdict.state,
         "reason": verdict.reason,
-        "message": " ".join(filter(None, (verdict.message, revocation.words(observed)))),
+        "message": _message(observed, verdict),
         "lastUpdated": before["lastUpdated"] if unchanged and "lastUpdated" in before else format_time(now),
         "attempts": {"failures": failures},
         "conditions": render(
@@ -105,6 +105,13 @@ def _handled(observed: Observed, before: Mapping[str, Any], *, handled_refresh: 
     if revoked := revocation.handled(observed):
         handled["revoke"] = revoked
     return handled
+
+
+def _message(observed: Observed, verdict: Verdict) -> str:
+    """What is wrong and what to do. A failure's sentence is read again after a restart, so it stays alone."""
+    if verdict.reason not in ("", "AutomaticDisabled"):
+        return verdict.message
+    return " ".join(filter(None, (verdict.message, revocation.words(observed))))
 
 
 def _cleared(observed: Observed, before: Mapping[str, Any], *, has_order: bool) -> list[str]:

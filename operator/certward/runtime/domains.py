@@ -152,7 +152,9 @@ class Domains:
                 return True
             class_ = self._classes.of(app)
             self._check(class_, app, domain)
-            if plan.routes.challenge:
+            if not plan.routes.challenge:
+                memory.is_preflighted = False  # the next one is another route, and has to be seen to work
+            else:
                 self._namespaces.provide(domain.meta.namespace)
             rendered = class_.dialect.render(
                 Host(
