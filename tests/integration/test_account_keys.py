@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 from kubernetes import client
 
 from certward.acme.client import Issuer, IssuerSettings
-from certward.errors import OperatorError
 from certward.model import keys
 from cluster import operator_process, processes
 from cluster.handle import Cluster
@@ -85,11 +85,6 @@ def add(cluster: Cluster, namespace: str, *names: str) -> None:
     observer.apply(cluster, namespace, *(observer.domain(name, namespace) for name in names))
 
 
-def registrations(cluster: Cluster) -> int:
-    log = Path(cluster.env["CLUSTER_LOGS"]) / "pebble.log"
-    return log.read_text(errors="replace").count("There are now")
-
-
 def start_operator(cluster: Cluster) -> None:
     ports = Ports(cluster.state.root / "ports.json")
     processes.start(cluster.state, operator_process.replica(cluster.state, ports, "certward-0").command)
@@ -103,8 +98,8 @@ def test_the_contact_follows_the_configuration(cluster: Cluster) -> None:
             return found
 
     assert at_ca() == ["mailto:ops@example.com"]
-    configured = operator_process.configuration(cluster.wish(), Ports(cluster.state.root / "ports.json"), None)
-    changed = configured["issuers"][0] | {"email": "platform@example.com"}
+    configured = yaml.safe_load(Path(cluster.env["CLUSTER_OPERATOR_CONFIG"]).read_text())["issuers"][0]
+    changed = configured | {"email": "platform@example.com"}
     cluster.up(patch={"issuers": [changed]})
     cluster.wait_for(lambda: at_ca() == ["mailto:platform@example.com"], 30, "the CA has been told")
     cluster.wait_for(lambda: contact(cluster) == "platform@example.com", 10, "that is remembered")
@@ -188,14 +183,16 @@ def test_an_operator_killed_while_the_ca_is_asked(cluster: Cluster) -> None:
     assert known_to_ca(cluster, key(cluster)) == url
 
 
-def test_a_refused_key_is_told_of_and_the_account_goes_on(cluster: Cluster) -> None:
+def test_a_key_that_the_ca_does_not_take_is_told_of_and_the_account_goes_on(cluster: Cluster) -> None:
     cluster.up(operators=0)
-    old = key(cluster)
-    taken = keys.generate_key("ECDSA-P256")
-    with closing(issuer(cluster, taken)) as another, pytest.raises(OperatorError):
-        another.ensure_account()
-        # The CA does not give a key to a second account; nor does it take another's name for it.
-        with closing(issuer(cluster, keys.generate_key("ECDSA-P256"))) as third:
-            third.change_key(taken)
+    url, old, taken = told(cluster, "account-url"), key(cluster), keys.generate_key("ECDSA-P256")
+    with closing(issuer(cluster, taken)) as another:
+        assert another.ensure_account() != url
+    both = {"data": {"next.key": base64.b64encode(taken).decode()}}
+    client.CoreV1Api(cluster.api).patch_namespaced_secret(NAME, operator_process.NAMESPACE, both)
+    ask(cluster, "taken")
     cluster.up()
-    assert key(cluster) == old
+    until_handled(cluster, "taken")
+    assert "another account" in told(cluster, "rollover-problem")
+    assert (key(cluster), told(cluster, "account-url")) == (old, url)
+    assert known_to_ca(cluster, old) == url

@@ -110,9 +110,11 @@ class AccountCare:
             new_key = keys.generate_key("ECDSA-P256")
             account = self._issuers.store.write(name, replace(account, next_key_pem=new_key))
         new = self._issuers.issuer(configured, replace(account, key_pem=account.next_key_pem, url=""))
-        problem = ""
-        if not new.find_account():
+        problem, found = "", new.find_account()
+        if not found:
             problem = self._ask_for_change(configured, account)
+        elif account.url not in ("", found):
+            problem = f"The CA {name} knows the new key as that of another account."
         if problem:
             account = replace(account, next_key_pem=b"", handled=account.asked, problem=problem)
             log.error("issuer %s: the account keeps its key: %s", name, problem)
