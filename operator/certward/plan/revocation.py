@@ -95,10 +95,10 @@ def words(observed: Observed) -> str:
         )
     if observed.secret.is_revoked:
         is_replaced = observed.app is not None and observed.app.is_automatic
-        return "The certificate has been revoked as asked; " + (
-            "it is served until the new one is there."
+        return "The automatic certificate has been revoked as asked" + (
+            "; it is served until the new one is there."
             if is_replaced
-            else "it is still served, since automatic certificates are off: turn them on for a new one."
+            else " and is not replaced, since such certificates are off: turn them on for a new one."
         )
     if is_settled(observed):
         return ""

@@ -63,7 +63,7 @@ def build(
         "observedGeneration": observed.domain.meta.generation,
         "state": verdict.state,
         "reason": verdict.reason,
-        "message": _message(observed, verdict),
+        "message": _message(observed, verdict, failures),
         "lastUpdated": before["lastUpdated"] if unchanged and "lastUpdated" in before else format_time(now),
         "attempts": {"failures": failures},
         "conditions": render(
@@ -107,9 +107,9 @@ def _handled(observed: Observed, before: Mapping[str, Any], *, handled_refresh: 
     return handled
 
 
-def _message(observed: Observed, verdict: Verdict) -> str:
+def _message(observed: Observed, verdict: Verdict, failures: int) -> str:
     """What is wrong and what to do. A failure's sentence is read again after a restart, so it stays alone."""
-    if verdict.reason not in ("", "AutomaticDisabled"):
+    if failures:
         return verdict.message
     return " ".join(filter(None, (verdict.message, revocation.words(observed))))
 

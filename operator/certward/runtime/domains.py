@@ -127,11 +127,7 @@ class Domains:
             plan = decisions.decide(observed, now)
         if plan.routes is None:
             memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
-        if plan.drop_next_key:
-            self._secrets.drop_next_key(domain)
-        if observed.secret.is_managed and not observed.secret.is_owned:
-            self._secrets.adopt(domain)
-            log.info("%s (%s): Secret %s is taken up", key_of(domain), domain.hostname, domain.secret_name)
+        self._keep_secrets(observed, plan)
         if "order" not in plan.status:
             memory.drop_order()
         if is_blocked or plan.step is Step.NONE or self._must_persist(domain, plan):
@@ -142,6 +138,15 @@ class Domains:
         if plan.step is Step.NONE:
             return plan.again_after
         return self._step(observed, plan, memory, touched)
+
+    def _keep_secrets(self, observed: Observed, plan: Plan) -> None:
+        """Drop the key that is no longer needed, and make a Secret that was restored go with its Domain."""
+        domain = observed.domain
+        if plan.drop_next_key:
+            self._secrets.drop_next_key(domain)
+        if observed.secret.is_managed and not observed.secret.is_owned:
+            self._secrets.adopt(domain)
+            log.info("%s (%s): Secret %s is taken up", key_of(domain), domain.hostname, domain.secret_name)
 
     def _keep_routes(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
         """Make the ingress have what the plan says. False when somebody else's object is in the way."""

@@ -127,7 +127,7 @@ class Secrets:
         live = self._client.get("Secret", domain.meta.namespace, domain.secret_name)
         if live is None or not _is_ours(live, domain):
             return b"", b""
-        return _decode(live, "tls.crt"), _decode(live, "tls.key")
+        return decode(live, "tls.crt"), decode(live, "tls.key")
 
     def adopt(self, domain: Domain) -> None:
         """Make a Secret that was restored go with its Domain, as one that was written here does.
@@ -159,8 +159,8 @@ class Secrets:
         annotations = live["metadata"].get("annotations") or {}
         manifest = certificate_secret(
             domain,
-            chain_pem=_decode(live, "tls.crt"),
-            key_pem=_decode(live, "tls.key"),
+            chain_pem=decode(live, "tls.crt"),
+            key_pem=decode(live, "tls.key"),
             issuer=annotations.get(ANNOTATION_ISSUER, ""),
             instead_of=annotations.get(ANNOTATION_INSTEAD_OF, ""),
             marks={name: annotations[name] for name in CERTIFICATE_MARKS if name in annotations} | dict(marks or {}),
