@@ -73,7 +73,9 @@ def wipe(cluster: Cluster) -> None:
     cluster.kubectl("delete", "crd", "apps.certward.dev", "domains.certward.dev", "tlspolicies.certward.dev")
     cluster.kubectl("delete", "namespace", NAMESPACE)
     cluster.kubectl("delete", "clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/part-of=certward")
-    left = "secrets,services,ingresses,endpointslices"
+    kinds = "services,endpointslices,middlewares.traefik.io"  # what no Domain owns, since many of them share it
+    cluster.kubectl("delete", kinds, "-A", "-l", OURS)
+    left = f"secrets,ingresses,{kinds}"
     cluster.wait_for(
         lambda: not cluster.kubectl("get", left, "-A", "-l", OURS, "-o", "name").strip(), 60, "nothing of ours is left"
     )

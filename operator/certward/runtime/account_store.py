@@ -122,7 +122,8 @@ class AccountStore:
                 "annotations": {name: value for name, value in told.items() if value},
             },
             "type": "Opaque",
-            "data": {name: base64.b64encode(value).decode() for name, value in data.items() if value},
+            # An empty one, too: what is left out stays where another manager has written it, as a restore does.
+            "data": {name: base64.b64encode(value).decode() for name, value in data.items()},
         }
 
 
