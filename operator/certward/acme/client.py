@@ -18,7 +18,7 @@ from certward.acme.settings import ExternalAccount, IssuerSettings
 from certward.acme.shared import Shared
 from certward.acme.tls import tls_context
 from certward.acme.transport import JSON, Reply, Transport
-from certward.errors import ConfigError, IssuerUnusable, OperatorError, RateLimited, Transient
+from certward.errors import ConfigError, IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
 
 __all__ = ["ExternalAccount", "Issuer", "IssuerSettings"]
 

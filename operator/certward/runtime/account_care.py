@@ -1,4 +1,4 @@
-"""What is done about accounts by the clock: their Secrets looked at, contacts told, keys changed when that is asked.
+"""What is done about accounts by the clock: contacts told, keys changed when that is asked.
 
 A new key is kept beside the old one before the CA is asked. Whoever finds two keys, after a crash as well, asks the CA
 which one it knows. Meanwhile the account is not used; orders wait. Afterwards it rests for as long as other replicas
@@ -21,7 +21,7 @@ from certward.runtime.metrics import BUGS
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the Secrets.
+#: Seconds between two looks at the Secrets, in every replica.
 LOOK_SECONDS: Final = 5.0
 #: Seconds in which every replica has seen a new key.
 _SEEN_BY_ALL: Final = 2 * LOOK_SECONDS + 1
@@ -59,7 +59,6 @@ class AccountCare:
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
             try:
-                self._issuers.refresh()
                 for configured in self._config.issuers if self._may_work() else ():
                     self._attend(configured)
             except Conflict:
@@ -109,7 +108,7 @@ class AccountCare:
         if not account.next_key_pem:
             new_key = keys.generate_key("ECDSA-P256")
             account = self._issuers.store.write(name, replace(account, next_key_pem=new_key))
-        new = self._issuers.issuer(configured, replace(account, key_pem=account.next_key_pem, url=""))
+        new = self._issuers.client_for(configured, replace(account, key_pem=account.next_key_pem, thumbprint=""))
         problem, found = "", new.find_account()
         if not found:
             problem = self._ask_for_change(configured, account)
@@ -120,16 +119,21 @@ class AccountCare:
             log.error("issuer %s: the account keeps its key: %s", name, problem)
         else:
             account = replace(
-                account, key_pem=account.next_key_pem, next_key_pem=b"", handled=account.asked, problem=""
+                account,
+                key_pem=account.next_key_pem,
+                next_key_pem=b"",
+                thumbprint=new.thumbprint,
+                handled=account.asked,
+                problem="",
             )
             log.info("issuer %s: the account has a new key", name)
-        self._issuers.take(name, self._issuers.store.write(name, account))
+        self._issuers.notice(configured, self._issuers.store.write(name, account))
         gate.open(after=_SEEN_BY_ALL)
 
     def _ask_for_change(self, configured: IssuerConfig, account: Account) -> str:
         """Ask the CA; returns why it refuses, empty when it has done it."""
         try:
-            self._issuers.issuer(configured, account).change_key(account.next_key_pem)
+            self._issuers.client_for(configured, account).change_key(account.next_key_pem)
         except Rejected as refusal:
             return refusal.message
         return ""

@@ -22,7 +22,7 @@ from certward.model import pki
 from certward.model.resources import Domain, Key, key_of
 from certward.render.registry import DIALECTS
 from certward.runtime import metrics
-from certward.runtime.account_care import AccountCare
+from certward.runtime.account_care import LOOK_SECONDS, AccountCare
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
 from certward.runtime.builtin import Builtins
@@ -52,8 +52,6 @@ from certward.runtime.troubles import Troubles
 log = logging.getLogger(__name__)
 
 _ADDRESS_SECONDS = 5.0
-#: So often the Secrets of accounts are looked at.
-_ACCOUNT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +235,7 @@ class Operator:
         while not self._stop.wait(0.1):
             try:
                 if self._lease.is_leader() and not self._was_leader:
-                    self._issuers.refresh()
+                    self._issuers.look_again()
                     self._policies.load()
                     self._ledger.load(self.cache.all(Domain))
                     self._platform.ensure()
@@ -251,7 +249,7 @@ class Operator:
                     next_list = time.monotonic() + RESYNC_SECONDS
                 if time.monotonic() >= next_accounts:
                     self._follow_accounts()
-                    next_accounts = time.monotonic() + _ACCOUNT_SECONDS
+                    next_accounts = time.monotonic() + LOOK_SECONDS
                 if self._may_work() and time.monotonic() >= next_addresses:
                     addresses = self._namespaces.addresses()
                     if known is not None and addresses != known:
