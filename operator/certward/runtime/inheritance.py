@@ -6,6 +6,7 @@ from certward.acme import certificates
 from certward.acme.client import Issuer
 from certward.acme.order import Order
 from certward.errors import OperatorError
+from certward.logs import say
 from certward.model.resources import key_of
 from certward.plan.observed import Observed
 from certward.runtime.ledger import Ledger
@@ -34,5 +35,6 @@ def is_inherited(observed: Observed, issuer: Issuer, order: Order, ledger: Ledge
         raise
     if found:
         ledger.failed(issuer.name, key, is_validation=False)
-        log.info("%s (%s): what was proven to %s before is given up", key, domain.hostname, issuer.name)
+        words = f"what was proven to {issuer.name} before is given up"
+        say(log, logging.INFO, key, words, hostname=domain.hostname, issuer=issuer.name)
     return found

@@ -97,7 +97,7 @@ class Issuers:
             known = self._seen.get(name)
             if known is None or known == digests:
                 return False
-            log.info("the account's Secrets of issuer %s have changed", name)
+            log.info("issuer %s: the keys of its account have changed", name)
             self._seen.pop(name)
             self._issuers.pop(name, None)
             self._registered.discard(name)
@@ -127,6 +127,11 @@ class Issuers:
             OperatorError: the API server could not or would not.
         """
         return self._make(configured, account, self._external_secret(configured))
+
+    def answers(self) -> dict[str, dict[str, int]]:
+        """How each issuer that was asked has answered: counts by HTTP status, for metrics."""
+        known = self._issuers.copy()  # without the lock, which is held while the API server is asked for a key
+        return {name: issuer.tally.counts() for name, issuer in known.items()}
 
     def _load(self, name: str, *, create: bool) -> Issuer | None:
         with self._lock:

@@ -98,6 +98,7 @@ class Memory:
         refused: fingerprint of a certificate that the ingress did not show, until which monotonic time it is not told
             to serve it, and what that was based on.
         unrevoked: the last attempt at a revocation, if it failed.
+        wanted_since: since when a first certificate has been wanted; None: none is, or it is not known.
     """
 
     order: "Order | None" = None
@@ -126,6 +127,7 @@ class Memory:
     advice: Advice | None = None
     refused: tuple[str, float, tuple[object, ...]] = ("", 0.0, ())
     unrevoked: Unrevoked | None = None
+    wanted_since: datetime | None = None
 
     def turn_to(self, ingress_class: str) -> None:
         """Forget what was seen at the entries of another ingress class."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from certward.acme import certificates
 from certward.errors import OperatorError, Rejected, Transient
+from certward.logs import say
 from certward.model import pki
 from certward.model.keys import CertificateProblem
 from certward.model.resources import key_of
@@ -71,7 +72,9 @@ class Revocations:
         certificates.revoke(self._issuers.ready(name), chain_pem, revocation.code_of(asked) or 0, key_pem=key_pem)
         # Only now: a crash before this asks the CA again, for the same certificate.
         self._secrets.mark_revoked(domain, fingerprint=fingerprint, asked=asked)
-        log.info("%s (%s): certificate %s revoked: %s", key_of(domain), domain.hostname, facts.serial_number, asked)
+        serial = facts.serial_number
+        words = f"certificate {serial} revoked: {asked}"
+        say(log, logging.INFO, key_of(domain), words, hostname=domain.hostname, issuer=name, serial=serial)
 
     @staticmethod
     def _note(observed: Observed, memory: Memory, failure: OperatorError) -> None:
@@ -81,4 +84,5 @@ class Revocations:
         until = schedule.retry_at(failure, failures, now)
         retry_at = None if until is None else time.monotonic() + (until - now) / timedelta(seconds=1)
         memory.unrevoked = Unrevoked(asked, failure.message, failures, retry_at)
-        log.warning("%s (%s): not revoked: %s", key_of(observed.domain), observed.domain.hostname, failure.message)
+        words, hostname = f"not revoked: {failure.message}", observed.domain.hostname
+        say(log, logging.WARNING, key_of(observed.domain), words, hostname=hostname)
