@@ -1,0 +1,64 @@
+"""The entry of `kubectl certward` and `certward`: the groups of commands put together.
+
+Modules of commands import what is slow (the `kubernetes` package, cryptography) where they use it, so that --help and
+the completion of shells come at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from certward import __version__
+from certward.cli import domains
+from certward.cli.command import with_common
+
+EXIT_CODES = """\b
+Exit codes:
+  0  done
+  1  it did not come out as asked (a failure, or the time limit of --wait)
+  2  wrong usage: an option, a value or a file that cannot be used
+  3  not found: no such App, Domain or certificate
+  4  no rights
+  5  no cluster: no kubeconfig, no answer, or Certward is not installed there
+"""
+
+app = typer.Typer(
+    help="Hostnames, certificates and TLS of your apps.\n\nAutomatic certificates: kubectl certward certs auto enable",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"certward {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    _ctx: typer.Context,
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+app.callback()(with_common(_root))
+app.add_typer(domains.group, name="domains")
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    # kubectl runs its plugin by the name kubectl-certward; people type it with a blank.
+    is_plugin = sys.argv[0].endswith("kubectl-certward")
+    app(prog_name="kubectl certward" if is_plugin else "certward")
+
+
+if __name__ == "__main__":
+    main()
