@@ -43,7 +43,7 @@ class Api:
     """The API server as the user."""
 
     def __init__(self, kubeconfig: str | None, context: str | None, timeout: float = 30.0) -> None:
-        import urllib3  # noqa: PLC0415 - see the module
+        import urllib3
 
         self._client, self.place = _load(kubeconfig, context)
         self._pool = self._client.rest_client.pool_manager
@@ -158,7 +158,7 @@ class Api:
         )
 
     def _send(self, method: str, path: str, *, body: Mapping[str, Any] | None, content_type: str) -> tuple[int, Object]:
-        import urllib3  # noqa: PLC0415
+        import urllib3
 
         headers = {"Accept": _JSON, "User-Agent": f"kubectl-certward/{__version__}"}
         if body is not None:
@@ -187,8 +187,8 @@ def _manager(is_dry_run: bool) -> dict[str, str]:
 
 
 def _load(kubeconfig: str | None, context: str | None) -> tuple[Any, Place]:
-    import yaml  # noqa: PLC0415
-    from kubernetes import client, config  # noqa: PLC0415 - it takes a second
+    import yaml
+    from kubernetes import client, config
 
     configuration = client.Configuration()
     files = kubeconfig or os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())

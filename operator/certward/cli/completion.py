@@ -12,7 +12,7 @@ def contexts(incomplete: str) -> list[str]:
     """Contexts of the kubeconfig."""
 
     def names() -> list[str]:
-        from kubernetes import config  # noqa: PLC0415 - it takes a second
+        from kubernetes import config
 
         found, _ = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
         return [entry["name"] for entry in found]
@@ -42,8 +42,8 @@ def domains(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _list(ctx: typer.Context, kind: str, *, everywhere: bool = False) -> list[dict[str, Any]]:
-    from certward.cli.api import Api  # noqa: PLC0415
-    from certward.cli.command import flags_of  # noqa: PLC0415
+    from certward.cli.api import Api
+    from certward.cli.command import flags_of
 
     flags = flags_of(ctx)
     api = Api(flags.kubeconfig, flags.context, timeout=_PATIENCE)

@@ -87,6 +87,8 @@ def refusal(status: int, body: Mapping[str, Any], *, verb: str, what: str, plura
         )
     if status in (_NOT_FOUND, _GONE):
         return not_found(message or f"{what} is not there.")
+    if status == _CONFLICT and body.get("reason") == "AlreadyExists":
+        return failed(f"{what} is there already.")
     if status == _CONFLICT:
         return failed(f"{what} was changed by somebody else at the same time. Look at it, then try again: {message}")
     if status in (_BAD_REQUEST, _UNPROCESSABLE):

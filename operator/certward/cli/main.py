@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from certward import __version__
-from certward.cli import domains
+from certward.cli import certs, domains, migrate, tls, tls_change
 from certward.cli.command import with_common
 
 EXIT_CODES = """\b
@@ -51,6 +51,10 @@ def _root(
 
 app.callback()(with_common(_root))
 app.add_typer(domains.group, name="domains")
+app.add_typer(certs.group, name="certs")
+app.add_typer(tls.group, name="tls")
+#: Modules that add their commands to a group when they are loaded.
+COMMANDS = (migrate, tls_change)
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ class Output:
     def data(self, value: object) -> None:
         """Write a result for programs, as `-o` says."""
         if self.form is Format.YAML:
-            import yaml  # noqa: PLC0415 - most commands do not need it
+            import yaml
 
             self.stdout.write(yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
         else:
@@ -111,9 +111,9 @@ def plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _on_terminal(stdout: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only where it is shown
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:

@@ -1,0 +1,267 @@
+"""`certs`: the certificates of an App, automatic and manual, and the manual ones brought in, renewed, taken out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from certward.cli import auto, changes, manual, words
+from certward.cli.command import command
+from certward.cli.command import group as new_group
+from certward.cli.context import Session
+from certward.cli.errors import CliError, Exit, failed, not_found
+from certward.cli.view import Data, DomainView, time_data
+from certward.model.resources import App, parse_time
+
+CERTIFICATE = Annotated[
+    Path, typer.Argument(metavar="CRT", help="PEM file with the certificate, perhaps with its chain behind it.")
+]
+KEY = Annotated[Path, typer.Argument(metavar="KEY", help="PEM file with its private key, without a passphrase.")]
+CHAIN = Annotated[
+    list[Path] | None, typer.Option("--chain", metavar="FILE", help="PEM file with the chain; may be given again.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A certificate in the list.
+
+    Attributes:
+        name: of its Secret.
+        namespace: of its Secret.
+        app: whose it is.
+        kind: Automatic or Manual.
+        hostnames: that it is for; where the Secret cannot be read, those that are served with it.
+        expires: None where that is not known.
+        trusted: None where that is not known.
+        serves: the hostnames that are served with it now.
+        problem: in one sentence; empty where there is none.
+    """
+
+    name: str
+    namespace: str
+    app: str
+    kind: str
+    hostnames: tuple[str, ...]
+    expires: datetime | None
+    trusted: bool | None
+    serves: tuple[str, ...]
+    problem: str = ""
+
+    def data(self) -> Data:
+        """For programs."""
+        return {
+            "name": self.name,
+            "namespace": self.namespace,
+            "app": self.app,
+            "type": self.kind,
+            "hostnames": list(self.hostnames),
+            "expires": time_data(self.expires),
+            "trusted": self.trusted,
+            "serves": list(self.serves),
+            "problem": self.problem,
+        }
+
+
+def listing(session: Session) -> None:
+    """List the certificates."""
+    apps = session.apps()
+    views = [DomainView(domain) for domain in session.domains(apps)]
+    rows = [row for app in apps for row in rows_of(session, app, views)]
+    if not session.out.is_table:
+        session.out.data([row.data() for row in rows])
+        return
+    if not rows:
+        session.out.say(
+            "There is no certificate yet. Have them obtained for you by: kubectl certward certs auto enable"
+        )
+        return
+    now = datetime.now(UTC)
+    session.out.table(
+        ["Name", "Namespace", "App", "Hostnames", "Expires", "Trusted", "Type", "Problem"],
+        [
+            [
+                row.name,
+                row.namespace if session.flags.all_namespaces else "",
+                row.app if len(apps) > 1 else "",
+                ", ".join(row.hostnames),
+                f"{words.stamp(row.expires)} ({words.ago(row.expires, now)})" if row.expires else "",
+                "" if row.trusted is None else str(row.trusted),
+                row.kind,
+                row.problem,
+            ]
+            for row in rows
+        ],
+    )
+
+
+def rows_of(session: Session, app: App, views: Sequence[DomainView]) -> Iterator[Row]:
+    """The certificates of one App: those that its Domains are served with, and its manual ones."""
+    mine = [v for v in views if (v.domain.meta.namespace, v.domain.app) == (app.meta.namespace, app.meta.name)]
+    for view in mine:
+        told = view.certificate
+        if not view.is_automatic or not told.get("secretName"):
+            continue
+        yield Row(
+            name=told["secretName"],
+            namespace=app.meta.namespace,
+            app=app.meta.name,
+            kind="Automatic",
+            hostnames=(view.domain.hostname,),
+            expires=view.at("certificate", "notAfter"),
+            trusted=told.get("trusted"),
+            serves=(view.domain.hostname,),
+        )
+    for secret_name in app.manual_secrets:
+        served = [v for v in mine if not v.is_automatic and v.certificate.get("secretName") == secret_name]
+        yield _manual_row(session, app, secret_name, served)
+
+
+def _manual_row(session: Session, app: App, secret_name: str, served: Sequence[DomainView]) -> Row:
+    told = served[0].certificate if served else {}
+    serves = tuple(view.domain.hostname for view in served)
+    hostnames, problem = serves, ""
+    expires = parse_time(told["notAfter"]) if told.get("notAfter") else None
+    trusted = told.get("trusted")
+    try:
+        kept = manual.look(session, app.meta.namespace, secret_name)
+    except CliError as error:
+        if error.code is not Exit.NO_RIGHTS:
+            raise
+        problem = "" if told else "You have no right to read the Secret."
+    else:
+        problem = kept.problem
+        if kept.facts:
+            hostnames, expires = kept.facts.hostnames, kept.facts.not_after
+            trusted = kept.trusted if trusted is None else trusted
+    return Row(secret_name, app.meta.namespace, app.meta.name, "Manual", hostnames, expires, trusted, serves, problem)
+
+
+group = new_group("Certificates of your apps: automatic ones, and those that you bring along.", listing)
+group.add_typer(auto.group, name="auto")
+
+
+@command(group, "add", "certs add www.crt www.key -a shop", "certs add leaf.pem key.pem --chain intermediates.pem")
+def add(
+    session: Session,
+    certificate: CERTIFICATE,
+    key: KEY,
+    *,
+    chain: CHAIN = None,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the Secret; by default made from the hostname.")
+    ] = "",
+    yes: changes.YES = False,
+    dry_run: changes.DRY_RUN = False,
+) -> int:
+    """Bring a certificate along, from PEM files. It is checked before anything is sent.
+
+    It is used for every hostname of the App that it covers, until an automatic one is issued.
+    """
+    from certward.cli import pem
+
+    now = datetime.now(UTC)
+    pair = pem.read_pair(certificate, key, chain or (), now)
+    body = session.app_object()
+    app, views = manual.app_and_domains(session, body)
+    covered = manual.covered(pair.facts.hostnames, views)
+    manual.tell(session, pair.facts, covered, views, now)
+    secret_name = name or manual.secret_name(pair.facts)
+    if not dry_run:
+        if session.api.get("Secret", session.namespace, secret_name):
+            raise failed(
+                f"There is a Secret {secret_name} already. To renew it: kubectl certward certs update {secret_name} CRT "
+                "KEY. Otherwise choose another --name."
+            )
+        if not covered:
+            changes.confirm(session, f"It covers no hostname of {app.meta.name}. Add it all the same?", is_yes=yes)
+        session.api.create(manual.secret(session.namespace, secret_name, pair))
+    manual.put_entry(session, body, secret_name, is_dry_run=dry_run)
+    if dry_run:
+        session.out.say(
+            f"The Secret comes first, and its key does not belong into git: kubectl create secret tls {secret_name} "
+            f"-n {session.namespace} --cert={certificate} --key={key}"
+        )
+        return Exit.DONE
+    session.out.say(f"Adding certificate {secret_name} to {app.meta.name}... done")
+    if app.is_automatic and covered:
+        session.out.say("Automatic certificates are on; they go before manual ones once they are issued.")
+    return Exit.DONE
+
+
+@command(group, "update", "certs update shop-bought www.crt www.key")
+def update(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The certificate, as certs lists it.")],
+    certificate: CERTIFICATE,
+    key: KEY,
+    *,
+    chain: CHAIN = None,
+    yes: changes.YES = False,
+) -> int:
+    """Renew a certificate that you brought along, from PEM files. It is checked before anything is sent."""
+    from certward.cli import pem
+
+    now = datetime.now(UTC)
+    pair = pem.read_pair(certificate, key, chain or (), now)
+    app, views = manual.app_and_domains(session, _object_with(session, name))
+    covered = manual.covered(pair.facts.hostnames, views)
+    manual.tell(session, pair.facts, covered, views, now)
+    lost = [view for view in manual.served_with(name, views) if view not in covered]
+    if lost:
+        shown = words.listed([view.domain.hostname for view in lost])
+        changes.confirm(session, f"It does not cover {shown}, which is served with {name} now. Go on?", is_yes=yes)
+    manual.replace(session, name, pair)
+    manual.nudge(session, app)
+    session.out.say(f"Updating certificate {name} of {app.meta.name}... done")
+    return Exit.DONE
+
+
+@command(group, "remove", "certs remove shop-bought")
+def remove(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The certificate, as certs lists it.")],
+    *,
+    yes: changes.YES = False,
+    dry_run: changes.DRY_RUN = False,
+    timeout: Annotated[
+        int, typer.Option("--timeout", metavar="SECONDS", min=1, help="How long to wait until it is used no more.")
+    ] = 60,
+) -> int:
+    """Take out a certificate that you brought along.
+
+    It is refused while a hostname needs it.
+    """
+    body = _object_with(session, name)
+    app, views = manual.app_and_domains(session, body)
+    needed = manual.needing(session, app, name, views)
+    if needed:
+        shown = words.listed([view.domain.hostname for view in needed])
+        raise failed(
+            f"{name} is needed: {shown} would be without a certificate. First let one be obtained (kubectl certward "
+            "certs migrate) or add another (kubectl certward certs add)."
+        )
+    if not dry_run:
+        changes.confirm(session, f"Take certificate {name} out of {app.meta.name}?", is_yes=yes)
+    if manual.drop_entry(session, body, name, is_dry_run=dry_run):
+        manual.clear_away(session, app, name, seconds=timeout)
+        session.out.say(f"Removing certificate {name} from {app.meta.name}... done")
+    return Exit.DONE
+
+
+def _object_with(session: Session, name: str) -> Data:
+    """The App that has a manual certificate of that name: the one that is meant, or whichever in the namespace."""
+    bodies = [session.app_object()] if session.flags.app else session.api.list("App", session.namespace)
+    names = {entry["secretName"]: body for body in bodies for entry in manual.entries(body)}
+    if name in names:
+        return names[name]
+    there = words.listed(sorted(names)) or "none at all"
+    automatic = (
+        f"{name} is an automatic certificate; it comes and goes with its hostname. " if name.endswith("-tls") else ""
+    )
+    raise not_found(
+        f"There is no manual certificate {name} in namespace {session.namespace}. {automatic}There are: {there}."
+    )
