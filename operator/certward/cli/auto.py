@@ -88,14 +88,15 @@ def disable(session: Session, *, yes: changes.YES = False, dry_run: changes.DRY_
     app = read_one(App, body)
     if not app.is_automatic and not dry_run:
         session.out.say(f"Automatic certificates are off for {app.meta.name} already.")
-        return Exit.DONE
-    if not dry_run:
-        _tell_what_disabling_means(session, app)
-        changes.confirm(session, f"Turn off automatic certificates for {app.meta.name}?", is_yes=yes)
-    if changes.patch(session, body, {"spec": {"certificates": {"automatic": False}}}, is_dry_run=dry_run):
+    else:
+        if not dry_run:
+            _tell_what_disabling_means(session, app)
+            changes.confirm(session, f"Turn off automatic certificates for {app.meta.name}?", is_yes=yes)
+        if not changes.patch(session, body, {"spec": {"certificates": {"automatic": False}}}, is_dry_run=dry_run):
+            return Exit.DONE
         session.out.say(f"Turning off automatic certificates for {app.meta.name}... done")
-        if not session.out.is_table:
-            _tell(session, app.meta.name)
+    if not session.out.is_table:
+        _tell(session, app.meta.name)
     return Exit.DONE
 
 
@@ -128,7 +129,7 @@ def refresh(
             session.out.say(
                 "All is well, so there is nothing to try again. To have a certificate replaced, name its hostname."
             )
-            return Exit.DONE
+            return _nothing(session)
     asked = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     for view in chosen:
         meta = view.domain.meta
@@ -136,15 +137,23 @@ def refresh(
             "Domain", meta.namespace, meta.name, {"metadata": {"annotations": {ANNOTATION_REFRESH: asked}}}
         )
         session.out.say(f"Refreshing {view.domain.hostname}... done")
-    if not wait:
-        return Exit.DONE
     of = {view.domain.meta.name for view in chosen}
 
     def is_done(view: DomainView) -> bool:
         handled = (view.domain.status.get("handled") or {}).get("refresh")
         return handled == asked and is_issued(view)
 
-    return Wait(session, lambda view: view.domain.meta.name in of, seconds=timeout).for_certificates(is_done)
+    waiting = Wait(session, lambda view: view.domain.meta.name in of, seconds=timeout)
+    code = waiting.for_certificates(is_done) if wait else Exit.DONE
+    if not session.out.is_table:
+        session.out.data([view.data() for view in waiting.views()])
+    return code
+
+
+def _nothing(session: Session) -> Exit:
+    if not session.out.is_table:
+        session.out.data([])
+    return Exit.DONE
 
 
 def _of(app: App, views: Sequence[DomainView]) -> list[DomainView]:

@@ -12,7 +12,7 @@ from certward.cli import auto, changes, manual, words
 from certward.cli.command import command
 from certward.cli.command import group as new_group
 from certward.cli.context import Session
-from certward.cli.errors import CliError, Exit, failed, not_found
+from certward.cli.errors import CliError, Exit, failed, not_found, usage
 from certward.cli.view import Data, DomainView, time_data
 from certward.model.resources import App, parse_time
 
@@ -20,6 +20,14 @@ CERTIFICATE = Annotated[
     Path, typer.Argument(metavar="CRT", help="PEM file with the certificate, perhaps with its chain behind it.")
 ]
 KEY = Annotated[Path, typer.Argument(metavar="KEY", help="PEM file with its private key, without a passphrase.")]
+OPTIONAL_CERTIFICATE = Annotated[
+    Path | None,
+    typer.Argument(metavar="CRT", show_default=False, help="PEM file with the certificate, perhaps with its chain."),
+]
+OPTIONAL_KEY = Annotated[
+    Path | None,
+    typer.Argument(metavar="KEY", show_default=False, help="PEM file with its private key, without a passphrase."),
+]
 CHAIN = Annotated[
     list[Path] | None, typer.Option("--chain", metavar="FILE", help="PEM file with the chain; may be given again.")
 ]
@@ -144,51 +152,65 @@ group = new_group("Certificates of your apps: automatic ones, and those that you
 group.add_typer(auto.group, name="auto")
 
 
-@command(group, "add", "certs add www.crt www.key -a shop", "certs add leaf.pem key.pem --chain intermediates.pem")
+@command(
+    group,
+    "add",
+    "certs add www.crt www.key -a shop",
+    "certs add leaf.pem key.pem --chain intermediates.pem",
+    "certs add --secret shop-bought",
+)
 def add(
     session: Session,
-    certificate: CERTIFICATE,
-    key: KEY,
+    certificate: OPTIONAL_CERTIFICATE = None,
+    key: OPTIONAL_KEY = None,
     *,
     chain: CHAIN = None,
     name: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the Secret; by default made from the hostname.")
+        str, typer.Option("--name", metavar="NAME", help="Name of the Secret; by default made from the hostname.")
+    ] = "",
+    secret: Annotated[
+        str, typer.Option("--secret", metavar="NAME", help="A Secret that is there already, instead of files.")
     ] = "",
     yes: changes.YES = False,
     dry_run: changes.DRY_RUN = False,
 ) -> int:
-    """Bring a certificate along, from PEM files. It is checked before anything is sent.
+    """Bring a certificate along, from PEM files.
 
-    It is used for every hostname of the App that it covers, until an automatic one is issued.
+    It is checked before anything is sent. It is used for every hostname of the App that it covers, until an automatic
+    one is issued.
     """
-    from certward.cli import pem
-
+    if bool(secret) == bool(certificate) or bool(certificate) != bool(key) or (secret and (name or chain)):
+        raise usage("Name two files, the certificate and then its key; or a Secret that is there, by --secret.")
     now = datetime.now(UTC)
-    pair = pem.read_pair(certificate, key, chain or (), now)
+    pair = None if secret else manual.read_files(certificate, key, chain or (), now)
     body = session.app_object()
     app, views = manual.app_and_domains(session, body)
-    covered = manual.covered(pair.facts.hostnames, views)
-    manual.tell(session, pair.facts, covered, views, now)
-    secret_name = name or manual.secret_name(pair.facts)
-    if not dry_run:
-        if session.api.get("Secret", session.namespace, secret_name):
-            raise failed(
-                f"There is a Secret {secret_name} already. To renew it: kubectl certward certs update {secret_name} CRT "
-                "KEY. Otherwise choose another --name."
-            )
-        if not covered:
-            changes.confirm(session, f"It covers no hostname of {app.meta.name}. Add it all the same?", is_yes=yes)
-        session.api.create(manual.secret(session.namespace, secret_name, pair))
-    manual.put_entry(session, body, secret_name, is_dry_run=dry_run)
-    if dry_run:
-        session.out.say(
-            f"The Secret comes first, and its key does not belong into git: kubectl create secret tls {secret_name} "
-            f"-n {session.namespace} --cert={certificate} --key={key}"
+    facts = pair.facts if pair else manual.facts_in(session, secret)
+    covered = manual.covered(facts.hostnames, views)
+    manual.tell(session, facts, covered, views, now)
+    secret_name = secret or name or manual.secret_name(facts)
+    if any(entry["secretName"] == secret_name for entry in manual.entries(body)):
+        raise failed(
+            f"{app.meta.name} has certificate {secret_name} already. To renew it: kubectl certward certs update "
+            f"{secret_name} CRT KEY"
         )
+    if not covered and not dry_run:
+        changes.confirm(session, f"It covers no hostname of {app.meta.name}. Add it all the same?", is_yes=yes)
+    if pair and not dry_run:
+        manual.require(session, app)
+        manual.make(session, secret_name, pair)
+    is_written = manual.put_entry(session, body, secret_name, is_dry_run=dry_run)
+    if not is_written:
+        if pair:
+            session.out.say(
+                f"The Secret comes first; its key does not belong into git: kubectl create secret tls {secret_name} "
+                f"-n {session.namespace} --cert={certificate} --key={key}"
+            )
         return Exit.DONE
     session.out.say(f"Adding certificate {secret_name} to {app.meta.name}... done")
     if app.is_automatic and covered:
         session.out.say("Automatic certificates are on; they go before manual ones once they are issued.")
+    _tell(session, secret_name)
     return Exit.DONE
 
 
@@ -203,10 +225,8 @@ def update(
     yes: changes.YES = False,
 ) -> int:
     """Renew a certificate that you brought along, from PEM files. It is checked before anything is sent."""
-    from certward.cli import pem
-
     now = datetime.now(UTC)
-    pair = pem.read_pair(certificate, key, chain or (), now)
+    pair = manual.read_files(certificate, key, chain or (), now)
     app, views = manual.app_and_domains(session, _object_with(session, name))
     covered = manual.covered(pair.facts.hostnames, views)
     manual.tell(session, pair.facts, covered, views, now)
@@ -217,6 +237,7 @@ def update(
     manual.replace(session, name, pair)
     manual.nudge(session, app)
     session.out.say(f"Updating certificate {name} of {app.meta.name}... done")
+    _tell(session, name)
     return Exit.DONE
 
 
@@ -249,7 +270,17 @@ def remove(
     if manual.drop_entry(session, body, name, is_dry_run=dry_run):
         manual.clear_away(session, app, name, seconds=timeout)
         session.out.say(f"Removing certificate {name} from {app.meta.name}... done")
+        if not session.out.is_table:
+            session.out.data({"name": name, "app": app.meta.name, "removed": True})
     return Exit.DONE
+
+
+def _tell(session: Session, name: str) -> None:
+    """A certificate as it is now, for programs."""
+    if session.out.is_table:
+        return
+    app, views = manual.app_and_domains(session, _object_with(session, name))
+    session.out.data(next(row.data() for row in rows_of(session, app, views) if row.name == name))
 
 
 def _object_with(session: Session, name: str) -> Data:

@@ -8,12 +8,12 @@ import typer
 from certward.cli import changes, completion
 from certward.cli.command import command
 from certward.cli.command import group as new_group
-from certward.cli.context import Session
-from certward.cli.errors import failed, not_found, usage
+from certward.cli.context import Session, read_one
+from certward.cli.errors import Exit, failed, not_found, usage
 from certward.cli.view import DomainView
 from certward.cli.waiting import TIMEOUT, WAIT, Wait
 from certward.model import hostnames
-from certward.model.resources import Domain
+from certward.model.resources import App, Domain
 from certward.names import API_VERSION
 
 HOSTNAMES = Annotated[list[str], typer.Argument(metavar="HOSTNAME...", help="One or several.")]
@@ -73,12 +73,16 @@ def add(
     """Give an App a hostname."""
     if name and len(names) > 1:
         raise usage("--name is the name of one Domain: add the hostnames one by one.")
-    for hostname in names:
+    wanted = list(dict.fromkeys(one.lower().rstrip(".") for one in names))
+    for hostname in wanted:
         if problem := hostnames.problem(hostname):
             raise usage(f"{hostname}: {problem}")
-    app = session.app()
-    added = []
-    for hostname in dict.fromkeys(names):
+    body = session.app_object()
+    app = read_one(App, body)
+    if not dry_run:
+        _refuse_duplicates(session, wanted)
+        changes.warn_of_git(session, body)
+    for hostname in wanted:
         manifest = {
             "apiVersion": API_VERSION,
             "kind": "Domain",
@@ -88,14 +92,11 @@ def add(
         if dry_run:
             changes.show(session, manifest)
             continue
-        _refuse_duplicate(session, hostname)
-        changes.warn_of_git(session, session.app_object())
         session.api.create(manifest)
         session.out.say(f"Adding {hostname} to {app.meta.name}... done")
-        added.append(hostname)
     if dry_run:
         return 0
-    return _tell_added(session, added, is_automatic=app.is_automatic, seconds=timeout, is_waiting=wait)
+    return _tell_added(session, wanted, is_automatic=app.is_automatic, seconds=timeout, is_waiting=wait)
 
 
 @command(group, "remove", "domains remove www.example.com")
@@ -111,6 +112,8 @@ def remove(session: Session, names: KNOWN, *, yes: changes.YES = False, dry_run:
     for domain in found:
         session.api.delete("Domain", domain.meta.namespace, domain.meta.name, uid=domain.meta.uid)
         session.out.say(f"Removing {domain.hostname} from {domain.app}... done")
+    if not session.out.is_table:
+        session.out.data([{"name": one.meta.name, "hostname": one.hostname, "removed": True} for one in found])
 
 
 def find(session: Session, name: str) -> Domain:
@@ -142,23 +145,27 @@ def domain_name(hostname: str) -> str:
 _LONGEST = 63
 
 
-def _refuse_duplicate(session: Session, hostname: str) -> None:
+def _refuse_duplicates(session: Session, wanted: Sequence[str]) -> None:
     for domain in session.domains():
-        if domain.hostname == hostname:
-            raise failed(f"{hostname} is there already: Domain {domain.meta.name} of App {domain.app}.")
+        if domain.hostname in wanted:
+            raise failed(f"{domain.hostname} is there already: Domain {domain.meta.name} of App {domain.app}.")
 
 
 def _tell_added(session: Session, added: Sequence[str], *, is_automatic: bool, seconds: int, is_waiting: bool) -> int:
     """Show the DNS records once the operator has told them, and wait for certificates where that is asked."""
-    ours = lambda view: view.domain.hostname in added  # noqa: E731
-    views = Wait(session, ours, seconds=5).until_seen()
+
+    def is_ours(view: DomainView) -> bool:
+        return view.domain.hostname in added
+
+    views = Wait(session, is_ours, seconds=5).until_seen()
     if session.out.is_table and any(view.dns.get("target") for view in views):
         session.out.line("Point your DNS here:")
         show(session, views)
+    code = Exit.DONE
     if not is_automatic:
         session.out.say("Automatic certificates are off. Turn them on by: kubectl certward certs auto enable")
-    if is_waiting and is_automatic:
-        return Wait(session, ours, seconds=seconds).for_certificates()
+    elif is_waiting:
+        code = Wait(session, is_ours, seconds=seconds).for_certificates()
     if not session.out.is_table:
-        session.out.data([view.data() for view in views])
-    return 0
+        session.out.data([view.data() for view in Wait(session, is_ours, seconds=0).views()])
+    return code

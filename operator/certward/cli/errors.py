@@ -73,11 +73,10 @@ def refusal(status: int, body: Mapping[str, Any], *, verb: str, what: str, plura
         namespace: in which; empty for all.
     """
     message = str(body.get("message") or "")
-    where = f"in namespace {namespace}" if namespace else "in all namespaces"
     if status == _UNAUTHORIZED:
         return no_rights("The cluster does not accept your credentials. Log in again, or choose another --context.")
     if status == _FORBIDDEN and " cannot " in message:
-        return no_rights(_missing_right(message, verb, plural, where))
+        return no_rights(_missing_right(message, verb, plural, namespace))
     if status == _FORBIDDEN:
         return no_rights(f"The cluster refuses to {verb} {what}: {message}")
     if status == _NOT_FOUND and not body.get("details"):
@@ -98,11 +97,15 @@ def refusal(status: int, body: Mapping[str, Any], *, verb: str, what: str, plura
     return no_cluster(f"The cluster answered {status} to {verb} {what}: {message or 'no reason given'}")
 
 
-def _missing_right(message: str, verb: str, plural: str, where: str) -> str:
+def _missing_right(message: str, verb: str, plural: str, namespace: str) -> str:
     account = message.split('User "', 1)[-1].split('"', 1)[0] if 'User "' in message else ""
     resource = plural.split(".", 1)[0]
     role = "view" if verb in ("get", "list", "watch") and resource != "secrets" else _ROLE.get(resource)
-    advice = f" The role {role} in that namespace has it: ask your administrator." if role else ""
+    if not namespace:
+        where, advice = "in all namespaces", " Leave out -A, or ask your administrator."
+    else:
+        where = f"in namespace {namespace}"
+        advice = f" The role {role} in that namespace has it: ask your administrator." if role else ""
     whose = f"Your account {account}" if account else "Your account"
     return f"{whose} has no right to {verb} {plural} {where}.{advice}"
 

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certward.cli import changes, words
 from certward.cli.api import FIELD_MANAGER, Object
 from certward.cli.context import Session, read_one
-from certward.cli.errors import CliError, Exit, not_found, usage
+from certward.cli.errors import CliError, Exit, failed, no_rights, not_found, usage
 from certward.cli.view import DomainView
 from certward.model import hostnames
 from certward.model.resources import App, format_time
@@ -47,6 +48,59 @@ def look(session: Session, namespace: str, name: str) -> "Kept":
     if secret is None:
         return Kept(None, None, "There is no such Secret.")
     return read_secret(secret, datetime.now(UTC))
+
+
+def read_files(certificate: Path | None, key: Path | None, chain: Sequence[Path], now: datetime) -> "Pair":
+    """A certificate from files, checked; see `pem.read_pair`."""
+    from certward.cli.pem import read_pair
+
+    if certificate is None or key is None:
+        raise usage("Name two files: the certificate, then its key.")
+    return read_pair(certificate, key, chain, now)
+
+
+def facts_in(session: Session, name: str) -> "CertificateFacts":
+    """The facts of the certificate in a Secret that could be served.
+
+    Raises:
+        CliError: there is no such Secret, or it could not.
+    """
+    secret = session.api.get("Secret", session.namespace, name)
+    if secret is None:
+        raise not_found(f"There is no Secret {name} in namespace {session.namespace}.")
+    if secret.get("type") != _TYPE:
+        raise usage(f"Secret {name} is of type {secret.get('type')}; it has to be {_TYPE}.")
+    kept = look(session, session.namespace, name)
+    if kept.facts is None or kept.problem:
+        raise usage(f"Secret {name} cannot be served: {kept.problem}")
+    return kept.facts
+
+
+def require(session: Session, app: App) -> None:
+    """See that the App may be changed, before a Secret is made for it.
+
+    Raises:
+        CliError: it may not.
+    """
+    if not session.api.may("patch", "apps", app.meta.namespace, group=GROUP, name=app.meta.name):
+        raise no_rights(
+            f"You have no right to patch apps.{GROUP} in namespace {app.meta.namespace}. The role edit in that "
+            "namespace has it: ask your administrator."
+        )
+
+
+def make(session: Session, name: str, pair: "Pair") -> None:
+    """Make the Secret.
+
+    Raises:
+        CliError: there is one of that name, which nobody has named in an App.
+    """
+    if session.api.get("Secret", session.namespace, name):
+        raise failed(
+            f"There is a Secret {name} already. To use it: kubectl certward certs add --secret {name}. Otherwise "
+            "choose another --name."
+        )
+    session.api.create(secret(session.namespace, name, pair))
 
 
 def covered(names: Sequence[str], views: Sequence[DomainView]) -> list[DomainView]:
@@ -184,7 +238,7 @@ def _set_entries(
 ) -> bool:
     """Change the list, building on what it is at this moment."""
     for left in reversed(range(_TRIES)):
-        wanted = {"spec": {"certificates": {"manual": change(entries(body))}}}
+        wanted = {"spec": {"certificates": {"manual": change(entries(body)) or None}}}
         try:
             return changes.patch(session, body, wanted, is_dry_run=is_dry_run, is_locked=True)
         except CliError as error:

@@ -17,7 +17,7 @@ from certward.cli.api import Object
 from certward.cli.certs import group
 from certward.cli.command import command
 from certward.cli.context import Session
-from certward.cli.errors import Exit, no_rights, not_found
+from certward.cli.errors import Exit, not_found
 from certward.cli.view import Data, DomainView
 from certward.cli.waiting import TIMEOUT, Wait, has_given_up, is_issued, tell, trouble
 from certward.model.hostnames import is_wildcard
@@ -53,7 +53,8 @@ def migrate(
 ) -> int:
     """Move an App from a bought certificate to automatic ones.
 
-    It checks, turns them on, waits, shows the switch, and offers to take the bought one out. Run it again at any time: what is done already is passed over.
+    It looks at what is there, turns them on, waits, shows the switch, and offers to take the bought one out. Run it
+    again at any time: what is done already is passed over.
     """
     body = session.app_object()
     app, views = manual.app_and_domains(session, body)
@@ -118,8 +119,7 @@ def _check(session: Session, app: App, views: Sequence[DomainView]) -> None:
             f"{app.meta.name} has no hostname, so there is nothing to move. Add one by: kubectl certward domains add "
             "www.example.com"
         )
-    if not session.api.may("patch", "apps", app.meta.namespace, group="certward.dev", name=app.meta.name):
-        raise no_rights(f"You have no right to patch apps.certward.dev in namespace {app.meta.namespace}.")
+    manual.require(session, app)
     for view in views:
         told = "automatic" if view.is_automatic else "manual" if view.certificate else "no certificate"
         session.out.say(f"  {view.domain.hostname}: {told}")

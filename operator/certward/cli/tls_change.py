@@ -163,6 +163,8 @@ def unset_profile(
     changes.warn_of_git(session, own)
     session.api.delete("TLSPolicy", session.namespace, name, uid=own["metadata"]["uid"])
     session.out.say(f"Deleting TLSPolicy {name}... done")
+    if not session.out.is_table:
+        session.out.data({"policy": name, "removed": True, **impact_data(effect)})
     return Exit.DONE
 
 

@@ -139,6 +139,11 @@ def _late(unfinished: Sequence[DomainView], seconds: float) -> str:
     return f"{late}; see: kubectl certward certs auto"
 
 
+def _why(view: DomainView) -> str:
+    """The reason; none while the operator has not seen yet that automatic certificates were turned on."""
+    return "" if view.reason == "AutomaticDisabled" else view.reason
+
+
 def _names(views: Sequence[DomainView]) -> str:
     return words.listed([view.domain.hostname for view in views])
 
@@ -152,7 +157,7 @@ def _progress(session: Session) -> Iterator[Show]:
 
         def line(views: Sequence[DomainView]) -> None:
             for view in views:
-                now = f"{view.domain.hostname}: {view.status}" + (f" ({view.reason})" if view.reason else "")
+                now = f"{view.domain.hostname}: {view.status}" + (f" ({_why(view)})" if _why(view) else "")
                 if told.get(view.domain.hostname) != now:
                     told[view.domain.hostname] = now
                     session.out.say(f"  {now}")
@@ -173,7 +178,7 @@ def _progress(session: Session) -> Iterator[Show]:
             table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
             for view in views:
                 style = STYLES.get(view.status, "")
-                table.add_row(view.domain.hostname, Text(view.status, style=style), view.reason)
+                table.add_row(view.domain.hostname, Text(view.status, style=style), _why(view))
             table.add_row(Text(f"{round(time.monotonic() - begun)} s", style="dim"))
             live.update(table, refresh=True)
 
