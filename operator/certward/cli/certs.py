@@ -1,20 +1,17 @@
 """`certs`: the certificates of an App, automatic and manual, and the manual ones brought in, renewed, taken out."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from certward.cli import auto, changes, manual, words
+from certward.cli import auto, certificates, changes, manual, words
 from certward.cli.command import command
 from certward.cli.command import group as new_group
 from certward.cli.context import Session
-from certward.cli.errors import CliError, Exit, failed, not_found, usage
-from certward.cli.view import Data, DomainView, time_data
-from certward.model.resources import App, parse_time
+from certward.cli.errors import Exit, failed, not_found, usage
+from certward.cli.view import Data, DomainView
 
 CERTIFICATE = Annotated[
     Path, typer.Argument(metavar="CRT", help="PEM file with the certificate, perhaps with its chain behind it.")
@@ -33,52 +30,11 @@ CHAIN = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A certificate in the list.
-
-    Attributes:
-        name: of its Secret.
-        namespace: of its Secret.
-        app: whose it is.
-        kind: Automatic or Manual.
-        hostnames: that it is for; where the Secret cannot be read, those that are served with it.
-        expires: None where that is not known.
-        trusted: None where that is not known.
-        serves: the hostnames that are served with it now.
-        problem: in one sentence; empty where there is none.
-    """
-
-    name: str
-    namespace: str
-    app: str
-    kind: str
-    hostnames: tuple[str, ...]
-    expires: datetime | None
-    trusted: bool | None
-    serves: tuple[str, ...]
-    problem: str = ""
-
-    def data(self) -> Data:
-        """For programs."""
-        return {
-            "name": self.name,
-            "namespace": self.namespace,
-            "app": self.app,
-            "type": self.kind,
-            "hostnames": list(self.hostnames),
-            "expires": time_data(self.expires),
-            "trusted": self.trusted,
-            "serves": list(self.serves),
-            "problem": self.problem,
-        }
-
-
 def listing(session: Session) -> None:
     """List the certificates."""
     apps = session.apps()
     views = [DomainView(domain) for domain in session.domains(apps)]
-    rows = [row for app in apps for row in rows_of(session, app, views)]
+    rows = [row for app in apps for row in certificates.rows_of(session, app, views)]
     if not session.out.is_table:
         session.out.data([row.data() for row in rows])
         return
@@ -104,48 +60,6 @@ def listing(session: Session) -> None:
             for row in rows
         ],
     )
-
-
-def rows_of(session: Session, app: App, views: Sequence[DomainView]) -> Iterator[Row]:
-    """The certificates of one App: those that its Domains are served with, and its manual ones."""
-    mine = [v for v in views if (v.domain.meta.namespace, v.domain.app) == (app.meta.namespace, app.meta.name)]
-    for view in mine:
-        told = view.certificate
-        if not view.is_automatic or not told.get("secretName"):
-            continue
-        yield Row(
-            name=told["secretName"],
-            namespace=app.meta.namespace,
-            app=app.meta.name,
-            kind="Automatic",
-            hostnames=(view.domain.hostname,),
-            expires=view.at("certificate", "notAfter"),
-            trusted=told.get("trusted"),
-            serves=(view.domain.hostname,),
-        )
-    for secret_name in app.manual_secrets:
-        served = [v for v in mine if not v.is_automatic and v.certificate.get("secretName") == secret_name]
-        yield _manual_row(session, app, secret_name, served)
-
-
-def _manual_row(session: Session, app: App, secret_name: str, served: Sequence[DomainView]) -> Row:
-    told = served[0].certificate if served else {}
-    serves = tuple(view.domain.hostname for view in served)
-    hostnames, problem = serves, ""
-    expires = parse_time(told["notAfter"]) if told.get("notAfter") else None
-    trusted = told.get("trusted")
-    try:
-        kept = manual.look(session, app.meta.namespace, secret_name)
-    except CliError as error:
-        if error.code is not Exit.NO_RIGHTS:
-            raise
-        problem = "" if told else "You have no right to read the Secret."
-    else:
-        problem = kept.problem
-        if kept.facts:
-            hostnames, expires = kept.facts.hostnames, kept.facts.not_after
-            trusted = kept.trusted if trusted is None else trusted
-    return Row(secret_name, app.meta.namespace, app.meta.name, "Manual", hostnames, expires, trusted, serves, problem)
 
 
 group = new_group("Certificates of your apps: automatic ones, and those that you bring along.", listing)
@@ -280,7 +194,7 @@ def _tell(session: Session, name: str) -> None:
     if session.out.is_table:
         return
     app, views = manual.app_and_domains(session, _object_with(session, name))
-    session.out.data(next(row.data() for row in rows_of(session, app, views) if row.name == name))
+    session.out.data(next(row.data() for row in certificates.rows_of(session, app, views) if row.name == name))
 
 
 def _object_with(session: Session, name: str) -> Data:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from certward import __version__
-from certward.cli import certs, domains, migrate, tls, tls_change
+from certward.cli import certs, domains, migrate, tls, tls_policy, tls_upgrade
 from certward.cli.command import with_common
 
 EXIT_CODES = """\b
@@ -54,7 +54,7 @@ app.add_typer(domains.group, name="domains")
 app.add_typer(certs.group, name="certs")
 app.add_typer(tls.group, name="tls")
 #: Modules that add their commands to a group when they are loaded.
-COMMANDS = (migrate, tls_change)
+COMMANDS = (migrate, tls_policy, tls_upgrade)
 
 
 def main() -> None:
