@@ -192,7 +192,7 @@ def _afterwards(app: App, views: Sequence[DomainView], now: datetime) -> list[st
         return [*told, "Turn them on by: kubectl certward certs auto enable"]
     failed = [view for view in views if view.state == "Failed"]
     failing = [view for view in views if view.state == "Failing"]
-    others = [view for view in views if view.reason and view not in failed + failing]
+    others = [view for view in views if (view.reason or view.message) and view not in failed + failing]
     lines = [f"{view.domain.hostname}: {_advice(view, now)}" for view in [*failed, *failing, *others]]
     if lines:
         told.append("\n".join(lines))

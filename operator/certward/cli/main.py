@@ -4,6 +4,10 @@ Modules of commands import what is slow (the `kubernetes` package, cryptography)
 the completion of shells come at once.
 """
 
+import contextlib
+import io
+import os
+import shlex
 import sys
 from typing import Annotated
 
@@ -62,6 +66,25 @@ def main() -> None:
     # kubectl runs its plugin by the name kubectl-certward; people type it with a blank.
     is_plugin = sys.argv[0].endswith("kubectl-certward")
     app(prog_name="kubectl certward" if is_plugin else "certward")
+
+
+def complete() -> None:
+    """Answer kubectl, which asks a program kubectl_complete-NAME for the words that complete a line of a plugin.
+
+    It gives the words behind the plugin's name, the one to be completed last, and reads candidates, one a line, and a
+    directive: 4 for these and no files, 0 for files (ShellCompDirective of github.com/spf13/cobra).
+    """
+    words = ["certward", *(sys.argv[1:] or [""])]
+    os.environ |= {
+        "_CERTWARD_COMPLETE": "complete_bash",
+        "COMP_WORDS": shlex.join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
+        app(prog_name="certward")
+    found = told.getvalue().split()
+    sys.stdout.write("".join(f"{word}\n" for word in found) + (":4\n" if found else ":0\n"))
 
 
 if __name__ == "__main__":

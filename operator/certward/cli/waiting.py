@@ -141,6 +141,8 @@ def _late(unfinished: Sequence[DomainView], seconds: float) -> str:
 
 def _why(view: DomainView) -> str:
     """The reason; none while the operator has not seen yet that automatic certificates were turned on."""
+    if view.certificate.get("source") == "Manual" and not view.reason:
+        return "still with the manual certificate"
     return "" if view.reason == "AutomaticDisabled" else view.reason
 
 
