@@ -30,6 +30,9 @@ def listing(session: Session) -> None:
     if not session.out.is_table:
         session.out.data([view.data() for view in views])
         return
+    for app in apps:
+        if built_in := app.status.get("hostname"):
+            session.out.say(f"{app.meta.name} is reached at {built_in} in any case.")
     if not views:
         session.out.say("There are no hostnames yet. Add one by: kubectl certward domains add www.example.com")
         return
