@@ -73,7 +73,7 @@ def test_from_nothing_to_a_certificate_and_back(cluster: Cluster, plugin: Plugin
     ]
     assert plugin("certs").rows[0] == ["Name", "Hostnames", "Expires", "Trusted", "Type"]
 
-    assert "There is nobody to ask here" in plugin("domains", "remove", a, code=2).err
+    assert "There is nobody to answer here" in plugin("domains", "remove", a, code=2).err
     assert plugin.json("domains", "remove", a, "--yes") == [
         {"name": a.replace(".", "-"), "hostname": a, "removed": True}
     ]
@@ -104,7 +104,7 @@ def test_waiting_ends_where_nothing_more_is_tried(plugin: Plugin) -> None:
     assert f"*.{a}: Failed (WildcardNeedsDNS01)" in ended.err
     assert f"Error: *.{a} failed; nothing more is tried until that is mended." in ended.err
     assert f"{a}: Cert issued" in ended.err  # the others are waited for
-    assert f"kubectl certward explain *.{a}" in ended.out
+    assert f"kubectl certward explain '*.{a}'" in ended.out
     assert "certs auto refresh" in ended.out
     failed = [row for row in ended.rows if row[:2] == [f"*.{a}", "Failed"]]
     assert failed[0][2] == "WildcardNeedsDNS01"
@@ -157,7 +157,8 @@ def test_a_dry_run_prints_what_belongs_into_git(cluster: Cluster, plugin: Plugin
     assert plugin.json("certs", "auto", "enable", "--dry-run")["kind"] == "App"
     assert observer.domains(cluster, plugin.namespace) == {}
     assert observer.get(cluster, plugin.namespace, "shop", "apps")["spec"]["certificates"]["automatic"] is False
-    cluster.kubectl("apply", "--server-side", "-f", "-", input=change.out)
+    patch = ["patch", "apps.certward.dev", "shop", "--type=merge", "--patch-file=/dev/stdin"]
+    cluster.kubectl("-n", plugin.namespace, *patch, input=change.out)
     assert observer.get(cluster, plugin.namespace, "shop", "apps")["spec"]["certificates"]["automatic"] is True
 
 

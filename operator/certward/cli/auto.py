@@ -1,5 +1,6 @@
 """`certs auto`: automatic certificates of an App, switched on and off, and how each hostname stands."""
 
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -210,7 +211,7 @@ def _advice(view: DomainView, now: datetime) -> str:
     if at := view.at("attempts", "nextAttempt"):
         told += f" Next attempt {words.ago(at, now)}."
     if view.state in ("Failing", "Failed"):
-        told += f"\n    More: kubectl certward explain {view.domain.hostname}"
+        told += f"\n    More: kubectl certward explain {shlex.quote(view.domain.hostname)}"
     return told
 
 

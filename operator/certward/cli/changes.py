@@ -55,7 +55,7 @@ def create(session: Session, manifest: Object, *, is_dry_run: bool) -> bool:
 
 
 def partial(body: Object, change: Mapping[str, Any]) -> Object:
-    """The part of an object that a change is about, fit for `kubectl apply --server-side`."""
+    """The part of an object that a change is about; fit for `kubectl patch --type merge`."""
     meta = body["metadata"]
     identity = {"name": meta["name"], "namespace": meta.get("namespace", "")}
     rest = {key: value for key, value in change.items() if key != "metadata"}
@@ -95,7 +95,7 @@ def confirm(session: Session, question: str, *, is_yes: bool) -> None:
     if is_yes:
         return
     if not sys.stdin.isatty():
-        raise usage("There is nobody to ask here: say --yes if that is meant.")
+        raise usage(f"{question} There is nobody to answer here: say --yes if that is meant.")
     session.out.stderr.flush()
     if not typer.confirm(question, err=True):
         raise failed("Nothing was changed.")

@@ -18,6 +18,7 @@ WAIT = Annotated[bool, typer.Option("--wait", help="Wait until it is done, for -
 TIMEOUT = Annotated[int, typer.Option("--timeout", metavar="SECONDS", min=1, help="How long --wait waits.")]
 
 _PAUSE = 1.0  # seconds between two looks
+_GRACE = 5.0  # seconds in which an operator that works has taken up a change
 _PATIENCE = 30.0  # seconds in which an operator that works has shown itself
 
 Choice = Callable[[DomainView], bool]
@@ -94,7 +95,8 @@ class Wait:
                 views = self.views()
                 show(views)
                 unfinished = tuple(view for view in views if not is_done(view))
-                why = _why_no_longer(unfinished, limit)
+                # At first a status may still be about what was before.
+                why = _why_no_longer(unfinished, limit) if time.monotonic() >= begun + _GRACE else ""
                 if unfinished and not why and time.monotonic() >= deadline:
                     why = _late(unfinished, self._seconds)
                 if why or not unfinished:
