@@ -55,6 +55,14 @@ def test_a_right_that_is_missing_is_named(viewer: Plugin, namespace: str, words:
     assert "The role " in told.err
 
 
+def test_what_is_in_a_secret_is_for_whoever_may_read_it(viewer: Plugin, admin: Plugin, cluster: Cluster) -> None:
+    patch = '{"spec": {"certificates": {"manual": [{"secretName": "bought"}]}}}'
+    cluster.kubectl("-n", admin.namespace, "patch", "apps.certward.dev", "blog", "--type=merge", f"--patch={patch}")
+
+    assert [row["problem"] for row in admin.json("certs", "-a", "blog")] == ["There is no such Secret."]
+    assert [row["problem"] for row in viewer.json("certs", "-a", "blog")] == ["You have no right to read the Secret."]
+
+
 def test_looking_everywhere_is_a_right_of_its_own(viewer: Plugin) -> None:
     told = viewer("certs", "-A", code=Exit.NO_RIGHTS)
 
@@ -68,6 +76,8 @@ def test_looking_everywhere_is_a_right_of_its_own(viewer: Plugin) -> None:
         ("certs -A -a shpo", Exit.NOT_FOUND, "There is no App shpo in any namespace."),
         ("certs auto enable", Exit.USAGE, "Which App? Name one by -a. There are: blog, shop."),
         ("certs auto enable -A", Exit.USAGE, "leave out -A"),
+        ("certs remove x -A", Exit.USAGE, "leave out -A"),
+        ("domains remove www -A", Exit.USAGE, "leave out -A"),
         ("domains remove nowhere.example.com", Exit.NOT_FOUND, "There is no domain nowhere.example.com"),
         ("certs --context other", Exit.NO_CLUSTER, "has no context other; it has "),
         ("certs --kubeconfig /nowhere/config", Exit.NO_CLUSTER, "There is no kubeconfig at /nowhere/config"),

@@ -20,7 +20,8 @@ Object = dict[str, Any]
 #: The field manager of everything that the plugin writes.
 FIELD_MANAGER = "kubectl-certward"
 
-_APPLY, _MERGE, _JSON = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
+_MERGE, _JSON = "application/merge-patch+json", "application/json"
+_MANAGER = {"fieldManager": FIELD_MANAGER}
 _IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PAGE = 500
 _NOT_FOUND, _BAD_REQUEST = 404, 400
@@ -66,25 +67,15 @@ class Api:
             if not query["continue"]:
                 return found
 
-    def create(self, manifest: Mapping[str, Any], *, is_dry_run: bool = False) -> Object:
+    def create(self, manifest: Mapping[str, Any]) -> Object:
         """Create an object; a failure if it is there already."""
         meta = manifest["metadata"]
-        query = _manager(is_dry_run)
         kind, namespace = manifest["kind"], meta.get("namespace", "")
-        return self._call("create", kind, namespace, meta.get("name", ""), query=query, body=manifest) or {}
+        return self._call("create", kind, namespace, meta.get("name", ""), query=_MANAGER, body=manifest) or {}
 
-    def apply(self, manifest: Mapping[str, Any], *, is_dry_run: bool = False) -> Object:
-        """Server-side apply of what the plugin owns of an object; made if it is not there."""
-        meta = manifest["metadata"]
-        query = {**_manager(is_dry_run), "force": "true"}
-        namespace = meta.get("namespace", "")
-        return self._call("apply", manifest["kind"], namespace, meta["name"], query=query, body=manifest) or {}
-
-    def patch(
-        self, kind: str, namespace: str, name: str, body: Mapping[str, Any], *, is_dry_run: bool = False
-    ) -> Object:
+    def patch(self, kind: str, namespace: str, name: str, body: Mapping[str, Any]) -> Object:
         """Merge patch of an object that is there (RFC 7386)."""
-        return self._call("patch", kind, namespace, name, query=_manager(is_dry_run), body=body) or {}
+        return self._call("patch", kind, namespace, name, query=_MANAGER, body=body) or {}
 
     def delete(self, kind: str, namespace: str, name: str, *, uid: str = "") -> bool:
         """Delete an object, and only this very one when `uid` is given; whether it was there."""
@@ -132,7 +123,6 @@ class Api:
             "get": ("GET", _JSON),
             "list": ("GET", _JSON),
             "create": ("POST", _JSON),
-            "apply": ("PATCH", _APPLY),
             "patch": ("PATCH", _MERGE),
             "delete": ("DELETE", _JSON),
         }[verb]
@@ -151,7 +141,7 @@ class Api:
         raise refusal(
             status,
             answer,
-            verb={"apply": "patch"}.get(verb, verb),
+            verb=verb,
             what=f"{kind} {name}".strip(),
             plural=f"{plural}.{group}" if group else plural,
             namespace=namespace,
@@ -180,10 +170,6 @@ class Api:
         except ValueError:
             parsed = {}
         return answer.status, parsed if isinstance(parsed, dict) else {}
-
-
-def _manager(is_dry_run: bool) -> dict[str, str]:
-    return {"fieldManager": FIELD_MANAGER, "dryRun": "All" if is_dry_run else ""}
 
 
 def _load(kubeconfig: str | None, context: str | None) -> tuple[Any, Place]:

@@ -199,7 +199,7 @@ def _tell(session: Session, name: str) -> None:
 
 def _object_with(session: Session, name: str) -> Data:
     """The App that has a manual certificate of that name: the one that is meant, or whichever in the namespace."""
-    bodies = [session.app_object()] if session.flags.app else session.api.list("App", session.namespace)
+    bodies = [session.app_object()] if session.flags.app else session.api.list("App", session.one_namespace())
     names = {entry["secretName"]: body for body in bodies for entry in manual.entries(body)}
     if name in names:
         return names[name]

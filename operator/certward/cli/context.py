@@ -75,8 +75,7 @@ class Session:
 
     def app_object(self) -> Object:
         """The App that is meant, as the API server sends it; see `app`."""
-        if self.flags.all_namespaces:
-            raise usage("This is about one App: leave out -A, and name the namespace by -n and the App by -a.")
+        self.one_namespace()
         named = self.flags.app
         if named and (found := self.api.get("App", self.namespace, named)):
             return found
@@ -91,6 +90,16 @@ class Session:
         if len(bodies) > 1:
             raise usage(f"Which App? Name one by -a. {_there_are(apps)}")
         return bodies[0]
+
+    def one_namespace(self) -> str:
+        """The namespace, for what is done in one only.
+
+        Raises:
+            CliError: all are meant.
+        """
+        if self.flags.all_namespaces:
+            raise usage("This is done in one namespace: leave out -A, and name it by -n (and the App by -a).")
+        return self.namespace
 
     def domains(self, apps: Sequence[App] | None = None) -> list[Domain]:
         """The Domains in scope; those of some Apps only, where these are given."""

@@ -125,6 +125,7 @@ def find(session: Session, name: str) -> Domain:
     Raises:
         CliError: there is none.
     """
+    session.one_namespace()
     there = session.domains()
     if session.flags.app:
         there = [domain for domain in there if domain.app == session.flags.app]
