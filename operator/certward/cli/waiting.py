@@ -96,7 +96,7 @@ class Wait:
                 show(views)
                 unfinished = tuple(view for view in views if not is_done(view))
                 # At first a status may still be about what was before.
-                why = _why_no_longer(unfinished, limit) if time.monotonic() >= begun + _GRACE else ""
+                why = why_no_longer(unfinished, limit) if time.monotonic() >= begun + _GRACE else ""
                 if unfinished and not why and time.monotonic() >= deadline:
                     why = _late(unfinished, self._seconds)
                 if why or not unfinished:
@@ -122,7 +122,8 @@ def trouble(view: DomainView) -> str:
     return told if told.startswith(view.status) or not view.reason else f"{view.status} ({view.reason}): {told}"
 
 
-def _why_no_longer(unfinished: Sequence[DomainView], limit: datetime) -> str:
+def why_no_longer(unfinished: Sequence[DomainView], limit: datetime) -> str:
+    """Why waiting on is of no use: nothing more is tried, or nothing before the limit; empty where it is."""
     if not unfinished:
         return ""
     if all(has_given_up(view) for view in unfinished):
