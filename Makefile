@@ -44,7 +44,7 @@ check: .venv/.synced ## lint, types, import contracts and the fast tests; no clu
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q -m 'not cluster and not by_hand' tests/unit tests/golden tests/property tests/cluster
+	@$(BIN)/python -m pytest -q -m 'not cluster' tests/unit tests/golden tests/property tests/cluster
 
 test: .venv/.synced ## the whole test suite on the local cluster with Traefik, then the story of a host on the others
 	@INGRESS=traefik,$(subst $(space),$(comma),$(OTHER_PLANES)) $(CLUSTER_CLI) fetch

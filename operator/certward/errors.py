@@ -6,6 +6,7 @@
     ├── InvalidSpec        the object cannot be acted on; no retry until its spec changes
     ├── Blocked            waits for another object (an App, a Service, an owner); looked at again when that one changes
     ├── Rejected           refused for good; no retry until the spec or the configuration changes
+    │   └── IssuerUnusable     for all hostnames, until the administrator mends the issuer; open orders stay open
     ├── ChallengeFailed    the CA could not validate; tried again after 1, 10, 100 minutes, then daily
     └── Retryable
         ├── Transient      a network, API server or CA hiccup; 1 s x 2^n up to 5 minutes
@@ -38,6 +39,10 @@ class Blocked(OperatorError):
 
 class Rejected(OperatorError):
     """Refused for good; only a changed spec or configuration can mend it."""
+
+
+class IssuerUnusable(Rejected):
+    """The CA or its account cannot be used for any hostname until the administrator mends it."""
 
 
 class ChallengeFailed(OperatorError):

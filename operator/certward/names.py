@@ -25,5 +25,7 @@ PLATFORM = "certward-platform"
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 #: The Service in each namespace that leads to the operator's answerer.
 CHALLENGE_SERVICE = "certward-challenge"
+#: The Secret in the operator's namespace that holds the key of an ACME account, with the issuer's name behind it.
+ACCOUNT_SECRET = "certward-account-"  # noqa: S105 - a name
 #: The ConfigMap in the operator's namespace that records which revision was the default since when.
 DEFAULTS_CONFIGMAP = "certward-defaults"

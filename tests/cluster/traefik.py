@@ -25,7 +25,8 @@ def _parts(state: State, _ports: Ports, entry: Entry) -> list[Part]:
         # Requests go to the Service's ClusterIP, which is a loopback address here, and not to endpoints.
         "--providers.kubernetesingress.nativelbbydefault=true",
         "--providers.kubernetesingress.strictprefixmatching=true",
-        f"--providers.kubernetesingress.ingressendpoint.ip={entry.address}",
+        # No ingressendpoint: published addresses are written into every Ingress, at five a second by the client's own
+        # limit, and Traefik takes up no routes meanwhile. The operator is told where the entries are.
         "--providers.kubernetescrd=true",
         "--providers.kubernetescrd.nativelbbydefault=true",
         # The default of 2 s would be most of every latency that is measured here.

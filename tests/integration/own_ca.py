@@ -140,11 +140,13 @@ class Detour:
     Attributes:
         retry_after: seconds; while it is not 0 new orders are refused with 429 and this Retry-After.
         asked: new orders that came.
+        is_busy: whether orders are kept open, since nothing is finalized.
     """
 
     def __init__(self, pebble: OwnPebble) -> None:
         self.retry_after = 0
         self.asked = 0
+        self.is_busy = False
         (port,) = free_ports(1)
         self._pebble = pebble
         self._context = ssl.create_default_context(cafile=pebble.issuer()["caBundle"])
@@ -175,6 +177,9 @@ class Detour:
                 problem = {"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many new orders"}
                 told = {"Content-Type": "application/problem+json", "Retry-After": str(self.retry_after)}
                 return 429, told.items(), json.dumps(problem).encode()
+        if self.is_busy and "finalize-order" in path:
+            problem = {"type": "urn:ietf:params:acme:error:serverInternal", "detail": "come back later"}
+            return 500, {"Content-Type": "application/problem+json"}.items(), json.dumps(problem).encode()
         connection = http.client.HTTPSConnection("127.0.0.1", self._pebble.port, timeout=20, context=self._context)
         try:
             connection.request(method, path, body, dict(headers))
@@ -220,13 +225,15 @@ class Handshakes:
         rate: handshakes a second, over all hosts.
 
     Attributes:
+        hostnames: as given.
         failures: "seconds hostname: what was wrong" of each handshake that a client would have refused.
         shown: (host, leaf in DER) -> number of handshakes.
     """
 
     def __init__(self, cluster: Cluster, hostnames: list[str], roots_pem: str, rate: float) -> None:
         host, _, port = cluster.env["CLUSTER_HTTPS"].rpartition(":")
-        self._address, self._hostnames, self._gap = (host, int(port)), hostnames, 1 / rate
+        self._address, self._gap = (host, int(port)), 1 / rate
+        self.hostnames = hostnames
         self._context = ssl.create_default_context(cadata=roots_pem)
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._begun, self._next = 0.0, 0
@@ -261,7 +268,7 @@ class Handshakes:
                 number, self._next = self._next, self._next + 1
             if self._stop.wait(max(self._begun + number * self._gap - time.monotonic(), 0)):
                 return
-            hostname = self._hostnames[number % len(self._hostnames)]
+            hostname = self.hostnames[number % len(self.hostnames)]
             try:
                 leaf = self._shake(hostname)
             except OSError as error:

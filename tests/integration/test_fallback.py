@@ -17,8 +17,6 @@ from cluster.operator_process import NAMESPACE
 from integration import observer
 from integration.own_ca import Detour, OwnPebble
 
-pytestmark = pytest.mark.by_hand
-
 INSTEAD_OF = "certward.dev/issued-instead-of"
 #: Seconds within which the second CA has taken over from one that is away.
 TAKE_OVER = 60

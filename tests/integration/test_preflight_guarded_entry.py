@@ -1,7 +1,5 @@
 """An allow list for the whole entry of the ingress: no App can exempt the CA from it, and the administrator is told."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,13 +7,10 @@ from pathlib import Path
 import pytest
 
 from certward.names import CHALLENGE_PATH
-from cluster import binaries
 from cluster.handle import Cluster
 from e2e.local import Local
 from e2e.world import World, condition
-from integration.pebble_world import end, free_ports
-
-pytestmark = pytest.mark.by_hand
+from integration.own_traefik import OwnTraefik
 
 #: Kept for documentation (RFC 5737); nobody comes from there.
 NOBODY = "203.0.113.0/24"
@@ -26,27 +21,6 @@ def world(cluster: Cluster) -> Iterator[World]:
     made = World(Local(cluster))
     yield made
     made.close()
-
-
-def guarded(cluster: Cluster, middleware: str, http: str, https: str, log: Path) -> subprocess.Popen[bytes]:
-    """Start another Traefik, for the same class and at ports of its own, with a middleware on its plain entry."""
-    flags = [
-        f"--entrypoints.web.address={http}",
-        f"--entrypoints.web.http.middlewares={middleware}@kubernetescrd",
-        f"--entrypoints.websecure.address={https}",
-        "--providers.kubernetesingress=true",
-        "--providers.kubernetesingress.nativelbbydefault=true",
-        "--providers.kubernetescrd=true",
-        "--providers.kubernetescrd.nativelbbydefault=true",
-        "--providers.providersthrottleduration=100ms",
-        "--global.checknewversion=false",
-        "--global.sendanonymoususage=false",
-    ]
-    environment = {**os.environ, "KUBECONFIG": str(cluster.state.admin_kubeconfig)}
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [str(binaries.binary("traefik")), *flags], stdout=output, stderr=subprocess.STDOUT, env=environment
-        )
 
 
 def test_the_administrator_is_asked_to_exempt_the_challenge_path(
@@ -60,12 +34,11 @@ def test_the_administrator_is_asked_to_exempt_the_challenge_path(
         "spec": {"ipAllowList": {"sourceRange": [NOBODY]}},
     }
     world.apply(guard)
-    http, https = (f"127.0.0.1:{port}" for port in free_ports(2))
+    middlewares = f"--entrypoints.web.http.middlewares={namespace}-nobody@kubernetescrd"
     with ExitStack() as stack:
-        process = guarded(cluster, f"{namespace}-nobody", http, https, tmp_path / "traefik.log")
-        stack.callback(end, process)
+        guarded = stack.enter_context(OwnTraefik(cluster, tmp_path / "traefik.log", middlewares))
         stack.callback(cluster.up)
-        cluster.up(patch={"ingress": {"classes": {"traefik": {"probe": {"httpAddress": http}}}}})
+        cluster.up(patch={"ingress": {"classes": {"traefik": {"probe": {"httpAddress": guarded.http}}}}})
         orders = world.orders()
         world.app(namespace, automatic=True)
         www = world.domain(namespace)

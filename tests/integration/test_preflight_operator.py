@@ -25,8 +25,6 @@ from integration.preflight_cluster import (
 )
 from integration.web_world import redirect, reply
 
-pytestmark = pytest.mark.by_hand
-
 #: Kept for documentation (RFC 5737, RFC 3849): nobody is there, and nobody is asked.
 ELSEWHERE, ELSEWHERE_6 = "203.0.113.7", "2001:db8::7"
 INNER = "inner.example.com"

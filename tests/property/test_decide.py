@@ -425,27 +425,28 @@ def _happen(world: World, edit: str) -> None:
         world.app = None
     elif edit == "app back":
         world.app = world.app or app()
-    elif edit == "manual named":
-        _edit_app(world, manual_secrets=("bought",))
-        _happen(world, "manual good")
-    elif edit == "manual not named":
-        _edit_app(world, manual_secrets=())
-    elif edit == "manual garbage":
-        world.manual = ManualSecret("bought", exists=True, problem="There is no private key.")
-    elif edit == "manual good":
-        known = facts(
-            900 + world.bought, key_type="RSA-2048", not_before=world.now - DAY, not_after=world.now + 300 * DAY
-        )
-        world.bought += 1
-        world.manual = ManualSecret("bought", exists=True, facts=known)
-    elif edit == "ingress stuck":
-        world.stuck_at = world.serves()
-    elif edit == "ingress well":
-        world.stuck_at = None
     elif edit == "ca waits":
         world.ca_waits.append(timedelta(seconds=2))
+    elif edit.startswith("manual "):
+        _buy(world, edit)
+    elif edit.startswith("ingress "):
+        world.stuck_at = world.serves() if edit == "ingress stuck" else None
     else:
         raise AssertionError(edit)
+
+
+def _buy(world: World, edit: str) -> None:
+    """Something about the manual certificate."""
+    if edit == "manual garbage":
+        world.manual = ManualSecret("bought", exists=True, problem="There is no private key.")
+        return
+    if edit != "manual good":
+        _edit_app(world, manual_secrets=("bought",) if edit == "manual named" else ())
+    if edit != "manual not named":
+        serial = 900 + world.bought
+        known = facts(serial, key_type="RSA-2048", not_before=world.now - DAY, not_after=world.now + 300 * DAY)
+        world.bought += 1
+        world.manual = ManualSecret("bought", exists=True, facts=known)
 
 
 def rest(world: World) -> None:

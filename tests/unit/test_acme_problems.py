@@ -6,7 +6,7 @@ import pytest
 
 from certward.acme.detail import DETAIL_LENGTH, shown_detail
 from certward.acme.problems import TABLE, Problem, parse_problem, to_challenge_error, to_error
-from certward.errors import ChallengeFailed, RateLimited, Rejected, Transient
+from certward.errors import ChallengeFailed, IssuerUnusable, RateLimited, Rejected, Transient
 from certward.names import CHALLENGE_PATH
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -15,6 +15,7 @@ A_TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"  # noqa: S105 - the exam
 #: The reasons that a Domain's status may show for an error of the CA.
 REASONS = {
     Rejected: {"CARejected"},
+    IssuerUnusable: {"CARejected"},
     ChallengeFailed: {"DNSNotFound", "CAAForbids", "ChallengeUnreachable"},
     Transient: {"CAUnavailable", "OrderInvalid"},
     RateLimited: {"RateLimited"},
@@ -50,7 +51,7 @@ def test_every_known_type_has_a_reason_of_its_class_and_a_sentence(code):
         pytest.param("", 500, 90, Transient, "CAUnavailable", id="server error"),
         pytest.param("", 403, None, Transient, "CAUnavailable", id="refused by something in front"),
         pytest.param("somethingNew", 400, None, Rejected, "CARejected", id="unknown type"),
-        pytest.param("unauthorized", 403, None, Rejected, "CARejected", id="account refused"),
+        pytest.param("unauthorized", 403, None, IssuerUnusable, "CARejected", id="account refused"),
         pytest.param("caa", 403, None, ChallengeFailed, "CAAForbids", id="CAA looked at again in finalize"),
     ],
 )

@@ -38,8 +38,9 @@ class ScriptedCA:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, body, headers = ca.reply(self.command, self.path)
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                for name, value in ({"Replay-Nonce": "bm9uY2U"} | headers).items():
+                self.send_response_only(status)
+                usual = {"Replay-Nonce": "bm9uY2U", "Date": self.date_time_string()}
+                for name, value in (usual | headers).items():
                     if value is not None:
                         self.send_header(name, value)
                 self.send_header("Content-Length", str(len(data)))
@@ -151,6 +152,16 @@ def test_a_limit_says_until_when(ca, issuer, status, code):
         error = refused(issuer)
         assert isinstance(error, RateLimited)
         assert abs(error.until - before - timedelta(hours=1)) < timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(minutes=-10), None], ids=str)
+def test_a_date_counts_by_the_clock_of_the_ca(ca, issuer, ahead):
+    now = datetime.now(UTC)
+    theirs = now + (ahead or timedelta())
+    date = format_datetime(theirs, usegmt=True) if ahead else "nonsense"
+    until = format_datetime(theirs + timedelta(hours=1), usegmt=True)
+    ca.says("/newOrder", problem("rateLimited", 429, **{"Retry-After": until, "Date": date}))
+    assert abs(refused(issuer).until - now - timedelta(hours=1)) < timedelta(seconds=10)
 
 
 def test_rejected_nonces_are_replaced_by_those_of_the_errors(ca, issuer):

@@ -54,6 +54,17 @@ def test_the_earlier_time_wins():
     assert queue.take(0.0) is None
 
 
+def test_it_is_told_whether_keys_wait_for_a_worker():
+    now = 0.0
+    queue = WorkQueue(clock=lambda: now)
+    queue.add(key("later"), 5.0)
+    assert not queue.is_waited_for()
+    now = 5.0
+    assert queue.is_waited_for()
+    queue.take(0.0)
+    assert not queue.is_waited_for()
+
+
 def test_closing_wakes_all_that_wait():
     queue, woken = WorkQueue(), []
     takers = [threading.Thread(target=lambda: woken.append(queue.take(30.0))) for _ in range(4)]

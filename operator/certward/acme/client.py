@@ -10,16 +10,19 @@ from urllib.parse import urlsplit
 from acme import messages
 
 from certward.acme.account import AccountKey
+from certward.acme.detail import shown_detail
 from certward.acme.holds import Holds
 from certward.acme.problems import ProblemReply, to_error
 from certward.acme.settings import ExternalAccount, IssuerSettings
 from certward.acme.shared import Shared
 from certward.acme.tls import tls_context
 from certward.acme.transport import JSON, Reply, Transport
-from certward.errors import ConfigError, OperatorError, RateLimited, Rejected, Transient
+from certward.errors import ConfigError, IssuerUnusable, OperatorError, RateLimited, Transient
 
 __all__ = ["ExternalAccount", "Issuer", "IssuerSettings"]
 
+#: What CAs answer to newAccount with a binding that they do not know or cannot verify (RFC 8555, 7.3.4).
+_REFUSED_BINDING = ("unauthorized", "malformed")
 _REQUIRED_RESOURCES = ("newNonce", "newAccount", "newOrder")
 
 
@@ -94,6 +97,10 @@ class Issuer:
             return self._register(known="")
         except ProblemReply as reply:
             raise self.error(reply) from reply
+
+    def forget_account(self) -> None:
+        """Have the account found by its key when it is next needed, or made."""
+        self._account_url = ""
 
     def profiles(self) -> Mapping[str, str]:
         """The ACME profiles that the CA offers, with their descriptions (draft-ietf-acme-profiles).
@@ -238,14 +245,26 @@ class Issuer:
         try:
             binding = self._key.bind(external, directory) if external else None
         except ValueError as error:
-            raise Rejected("CARejected", f"Issuer {self.name} cannot be used: {error}.") from None
+            raise self._refused_binding(str(error)) from None
         registration = messages.NewRegistration.from_data(
             email=self._settings.email or None,
             terms_of_service_agreed=True,
             external_account_binding=binding,
         )
-        reply = self._post(str(directory["newAccount"]), registration.json_dumps().encode(), account_url="")
+        try:
+            reply = self._post(str(directory["newAccount"]), registration.json_dumps().encode(), account_url="")
+        except ProblemReply as refusal:
+            if external and refusal.problem.code in _REFUSED_BINDING:
+                raise self._refused_binding(shown_detail(refusal.problem.detail)) from refusal
+            raise
         location = reply.headers.get("Location", "")
         if not location:
             raise self.not_understood()
         return location
+
+    def _refused_binding(self, why: str) -> IssuerUnusable:
+        sentence = (
+            f"The CA {self.name} cannot be used with the external account that is configured: the operator's "
+            f"administrator has to correct externalAccountBinding of issuer {self.name}, or the Secret with its key."
+        )
+        return IssuerUnusable("CARejected", f"{sentence} The reason is: {why}" if why else sentence)

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from certward.acme.detail import shown_detail
-from certward.errors import ChallengeFailed, OperatorError, RateLimited, Rejected, Transient
+from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
+from certward.names import ACCOUNT_SECRET
 
 #: How long to wait where a CA says "too many" and not for how long.
 DEFAULT_RATE_LIMIT_WAIT = timedelta(hours=1)
@@ -57,7 +58,7 @@ class ProblemReply(Exception):
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What a problem type means; the sentence may name {hostname} and {issuer}."""
+    """What a problem type means; the sentence may name {hostname}, {issuer} as "the CA x", and {name} as "x"."""
 
     error: type[OperatorError]
     reason: str
@@ -72,11 +73,15 @@ def _rejected(sentence: str) -> _Verdict:
     return _Verdict(Rejected, "CARejected", sentence)
 
 
+def _unusable(sentence: str) -> _Verdict:
+    return _Verdict(IssuerUnusable, "CARejected", sentence)
+
+
 def _unavailable(sentence: str) -> _Verdict:
     return _Verdict(Transient, "CAUnavailable", sentence)
 
 
-_ASK_ADMINISTRATOR = "the operator's administrator has to look at issuer {issuer}."
+_ASK_ADMINISTRATOR = "the operator's administrator has to look at issuer {name}."
 
 TABLE: Mapping[str, _Verdict] = {
     # Validation of a hostname (RFC 8555, 6.7 and 8).
@@ -119,18 +124,19 @@ TABLE: Mapping[str, _Verdict] = {
     "invalidProfile": _rejected("{issuer} does not offer the ACME profile that is asked for."),
     "badRevocationReason": _rejected("{issuer} does not accept this reason for a revocation."),
     "alreadyRevoked": _rejected("The certificate of {hostname} has been revoked already."),
-    "badSignatureAlgorithm": _rejected("{issuer} does not accept the account key's algorithm: " + _ASK_ADMINISTRATOR),
+    "badSignatureAlgorithm": _unusable("{issuer} does not accept the account key's algorithm: " + _ASK_ADMINISTRATOR),
     # The account.
-    "externalAccountRequired": _rejected(
-        "{issuer} needs an external account: the operator's configuration has to set externalAccountBinding."
+    "externalAccountRequired": _unusable(
+        "{issuer} needs an external account: the operator's administrator has to set externalAccountBinding of issuer "
+        "{name}."
     ),
-    "userActionRequired": _rejected(
+    "userActionRequired": _unusable(
         "{issuer} wants something done by the account's holder, such as agreeing to new terms: " + _ASK_ADMINISTRATOR
     ),
-    "invalidContact": _rejected(
+    "invalidContact": _unusable(
         "{issuer} does not accept the e-mail address in the operator's configuration: " + _ASK_ADMINISTRATOR
     ),
-    "unsupportedContact": _rejected(
+    "unsupportedContact": _unusable(
         "{issuer} does not accept the e-mail address in the operator's configuration: " + _ASK_ADMINISTRATOR
     ),
     "paused": _rejected(
@@ -153,7 +159,10 @@ TABLE: Mapping[str, _Verdict] = {
 
 #: The same type means something else where it answers a request instead of a validation.
 _IN_REQUEST: Mapping[str, _Verdict] = {
-    "unauthorized": _rejected("{issuer} does not accept the account: " + _ASK_ADMINISTRATOR),
+    "unauthorized": _unusable(
+        "{issuer} does not accept the operator's account: the administrator has to have it reactivated there, or to "
+        f"delete Secret {ACCOUNT_SECRET}{{name}} in the operator's namespace, so that a new one is made."
+    ),
 }
 
 _REFUSED = _rejected("{issuer} refused the request for {hostname}.")
@@ -235,7 +244,7 @@ def _of_hostname(problem: Problem, hostname: str) -> Problem:
 
 def _message(verdict: _Verdict, problem: Problem, issuer_name: str, hostname: str) -> str:
     subject = hostname or problem.hostname or "this name"
-    sentence = verdict.sentence.format(issuer=f"the CA {issuer_name}", hostname=subject)
+    sentence = verdict.sentence.format(issuer=f"the CA {issuer_name}", name=issuer_name, hostname=subject)
     sentence = sentence[0].upper() + sentence[1:]
     detail = shown_detail(problem.detail)
     return f"{sentence} It says: {detail}" if detail else sentence

@@ -74,6 +74,15 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     return min(max(seconds, 0.0), MAXIMUM_RETRY_AFTER)
 
 
+def _sent_at(date: str | None) -> datetime:
+    """When a reply was sent by the clock of its sender, which its Retry-After goes by; else by our own."""
+    try:
+        moment = parsedate_to_datetime(date or "")
+    except ValueError:
+        return datetime.now(UTC)
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
 class Transport:
     """A connection to one CA for one thread, with the nonce that its last reply brought.
 
@@ -190,7 +199,7 @@ class Transport:
         return response
 
     def _checked(self, response: requests.Response, url: str) -> Reply:
-        retry_after = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+        retry_after = retry_after_seconds(response.headers.get("Retry-After"), _sent_at(response.headers.get("Date")))
         if HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             return Reply(response.headers, response.content, retry_after)
         try:

@@ -99,6 +99,7 @@ class Observed:
         failure: what the step before ended with; None when it went well or there was none.
         window: when the CA wants the certificate at hand renewed; None: not heard in this process.
         advice_in: how long until the CA is asked for that (again), zero or less for now; None: it is not asked.
+        account: changes whenever the Secrets of the issuer's account do.
         is_edited: spec, App, Secret, refresh annotation or configuration changed since the last failure.
         wait: how long the CA asked to wait before the open order is looked at again.
         probe_interval: how often a converged host is checked by handshake.
@@ -137,6 +138,7 @@ class Observed:
     failure: OperatorError | None = None
     window: Window | None = None
     advice_in: timedelta | None = None
+    account: int = 0
     is_edited: bool = False
     wait: timedelta = timedelta()
     probe_interval: timedelta = timedelta(minutes=10)

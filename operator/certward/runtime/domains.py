@@ -111,7 +111,7 @@ class Domains:
         plan = decisions.decide(observed, now)
         if plan.refuses:
             log.warning("%s (%s): %s", key_of(domain), domain.hostname, plan.status["message"])
-            inputs = inputs_of(domain, observed.app, observed.secret, observed.issuer)
+            inputs = inputs_of(domain, observed.app, observed.secret, observed.issuer, observed.account)
             memory.refused = (plan.refuses, time.monotonic() + _REFUSED_SECONDS, inputs)
             memory.proof = Proof(at=_LONG_AGO, fingerprint=memory.proof.fingerprint) if memory.proof else None
             observed = self._gatherer.gather(domain, memory, now)
@@ -176,7 +176,7 @@ class Domains:
             if memory.obstacle != obstacle.message:
                 log.warning("%s: %s", key_of(domain), obstacle.message)
             memory.obstacle = obstacle.message
-            inputs = inputs_of(domain, app, observed.secret, observed.issuer)
+            inputs = inputs_of(domain, app, observed.secret, observed.issuer, observed.account)
             if memory.failed_inputs != inputs or _is_due(domain):
                 memory.failure = ChallengeFailed("ChallengeUnreachable", obstacle.message)
                 memory.is_after_edit = memory.failed_inputs not in (None, inputs)
@@ -240,7 +240,9 @@ class Domains:
                 raise
             self._issuance.failed(observed, memory, failure)
             memory.is_after_edit = observed.is_edited
-            memory.failed_inputs = inputs_of(observed.domain, observed.app, observed.secret, observed.issuer)
+            memory.failed_inputs = inputs_of(
+                observed.domain, observed.app, observed.secret, observed.issuer, observed.account
+            )
             log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
             return None
         return pause

@@ -16,6 +16,7 @@ from certward.plan.manual import Refused
 from certward.plan.observed import Observed, Proof, Turn
 from certward.plan.status import remembers_served
 from certward.runtime.classes import Classes
+from certward.runtime.issuers import Issuers
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Advice, Memories, Memory
 from certward.runtime.platform import Platform
@@ -50,6 +51,7 @@ class Gatherer:
         policies: Policies,
         foreign: ForeignRoutes,
         troubles: Troubles,
+        issuers: Issuers,
         memories: Memories,
         roots_pem: bytes,
     ) -> None:
@@ -63,6 +65,7 @@ class Gatherer:
         self._policies = policies
         self._foreign = foreign
         self._troubles = troubles
+        self._accounts = issuers
         self._memories = memories
         self._roots_pem = roots_pem
 
@@ -87,6 +90,8 @@ class Gatherer:
         issuers = self._issuers(app)
         order_issuer = memory.order_issuer or str(order.get("issuer") or "")
         issuer = self._troubles.choose(issuers, order_issuer if url else "", memory)
+        account = self._accounts.version(issuer)
+        inputs = inputs_of(domain, app, secret, issuer, account)
         effective = self._policies.effective(app) if app else _NOTHING
         return Observed(
             domain=domain,
@@ -98,7 +103,7 @@ class Gatherer:
             disturbed=_since(memory.disturbed_at),
             secret=secret,
             manual=self._manuals.of(domain, app, secret, now) if app and app.manual_secrets else (),
-            refused=_refused(memory, inputs_of(domain, app, secret, issuer)),
+            refused=_refused(memory, inputs),
             owner="" if owner is domain else f"{owner.meta.namespace}/{owner.meta.name}",
             refusal=self._refusal(domain),
             collides_with=self._collision(domain),
@@ -118,9 +123,8 @@ class Gatherer:
             window=advice.window if advice else None,
             advice_in=timedelta(seconds=advice.ask_at - time.monotonic()) if advice else None,
             failure=memory.failure,
-            is_edited=memory.is_after_edit
-            if memory.failure
-            else _is_edited(domain, memory, inputs_of(domain, app, secret, issuer)),
+            account=account,
+            is_edited=memory.is_after_edit if memory.failure else _is_edited(domain, memory, inputs, issuers),
             wait=timedelta(seconds=max(memory.wait_until - time.monotonic(), 0.0)),
             probe_interval=self._config.probe.interval,
             dns_targets=self._classes.settings(ingress_class).dns_target or self._config.dns.target,
@@ -211,16 +215,19 @@ def _since(at: float | None) -> timedelta | None:
     return None if at is None else timedelta(seconds=time.monotonic() - at)
 
 
-def inputs_of(domain: Domain, app: App | None, secret: SecretState, issuer: str) -> tuple[object, ...]:
+def inputs_of(domain: Domain, app: App | None, secret: SecretState, issuer: str, account: int) -> tuple[object, ...]:
     """What an attempt is based on; when it changes, a new attempt is made at once."""
     asked = domain.meta.annotations.get(ANNOTATION_REFRESH, "")
     of_app = (app.meta.uid, app.meta.generation) if app else ()
-    return (domain.meta.generation, asked, of_app, secret.resource_version, issuer)
+    return (domain.meta.generation, asked, of_app, secret.resource_version, issuer, account)
 
 
-def _is_edited(domain: Domain, memory: Memory, inputs: tuple[object, ...]) -> bool:
+def _is_edited(domain: Domain, memory: Memory, inputs: tuple[object, ...], issuers: tuple[str, ...]) -> bool:
     if memory.failed_inputs is not None:
         return memory.failed_inputs != inputs
-    # After a restart the configuration may have changed: what waits for that is tried once.
+    # After a restart the configuration may have changed: what waits for that or for an issuer that went is tried once.
+    order_issuer = (domain.status.get("order") or {}).get("issuer")
+    if order_issuer and order_issuer not in issuers:
+        return True
     attempts = domain.status.get("attempts") or {}
     return bool(attempts.get("failures")) and not attempts.get("nextAttempt")

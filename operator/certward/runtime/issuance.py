@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from certward.acme import certificates, orders
 from certward.config import Config
-from certward.errors import ChallengeFailed, OperatorError, RateLimited, Rejected, Transient
+from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
 from certward.model import keys, pki
 from certward.model.resources import Key, format_time, key_of, parse_time
 from certward.plan import renewal, schedule
@@ -101,7 +101,7 @@ class Issuance:
             self._give_up(observed, memory, failure, has_order=has_order)
             return
         is_gone = failure.reason == "OrderInvalid"
-        can_go_on = isinstance(failure, Transient | RateLimited) and observed.order_url and not is_gone
+        can_go_on = isinstance(failure, Transient | RateLimited | IssuerUnusable) and observed.order_url and not is_gone
         if not can_go_on:
             self._give_up(observed, memory, failure, has_order=has_order)
 
@@ -212,6 +212,9 @@ class Issuance:
                 return None
             if wait > 0:
                 time.sleep(wait)
+        if early := _not_valid_for(memory.order.certificate_pem, observed):
+            memory.wait_until = time.monotonic() + early / timedelta(seconds=1)
+            return None
         self._ledger.issued(memory.order_issuer, key_of(domain))
         self._store(observed, memory.order.certificate_pem, key_pem, memory)
         self._troubles.over(memory.order_issuer)
@@ -233,6 +236,18 @@ class Issuance:
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of
         )
         log.info("%s (%s): certificate %s stored", key_of(domain), domain.hostname, facts.serial_number)
+
+
+def _not_valid_for(chain_pem: bytes, observed: Observed) -> timedelta:
+    """How long the certificate at hand is kept because the new one is not valid yet: the CA's clock may be ahead."""
+    facts, now = observed.secret.facts, datetime.now(UTC)
+    if facts is None or not facts.not_before <= now < facts.not_after:
+        return timedelta()
+    try:
+        not_before = pki.facts_of(pki.load_chain(chain_pem)[0]).not_before
+    except keys.CertificateProblem:
+        return timedelta()  # which is said where it is stored
+    return max(min(not_before, facts.not_after) - now, timedelta())
 
 
 def _replaced(observed: Observed, issuer: str) -> str:

@@ -1,21 +1,25 @@
 """The configured issuers and their accounts: one account key each, made once, kept in a Secret, reused for ever."""
 
 import base64
+import hashlib
+import json
 import logging
 import threading
 
 from certward import __version__
 from certward.acme.client import ExternalAccount, Issuer, IssuerSettings
 from certward.config import Config, IssuerConfig
-from certward.errors import Conflict, OperatorError, Rejected
+from certward.errors import ConfigError, Conflict, IssuerUnusable, OperatorError, Rejected
 from certward.kube.client import Client, Object
 from certward.model import keys
-from certward.names import GROUP, LABEL_MANAGED_BY, MANAGED_BY
+from certward.names import ACCOUNT_SECRET, GROUP, LABEL_MANAGED_BY, MANAGED_BY
 
 log = logging.getLogger(__name__)
 
 _ANNOTATION_DIRECTORY = f"{GROUP}/directory"
 _ANNOTATION_ACCOUNT = f"{GROUP}/account-url"
+#: Thumbprint of the key that the account is with: a Secret whose key was exchanged has another account.
+_ANNOTATION_THUMBPRINT = f"{GROUP}/account-thumbprint"
 
 
 class Issuers:
@@ -28,6 +32,8 @@ class Issuers:
         self._lock = threading.Lock()
         self._issuers: dict[str, Issuer] = {}
         self._registered: set[str] = set()
+        self._seen: dict[str, tuple[str, str]] = {}
+        self._versions: dict[str, int] = {}
 
     def names(self) -> tuple[str, ...]:
         """All configured issuers, in order."""
@@ -44,9 +50,39 @@ class Issuers:
             raise Rejected("CARejected", f"issuer {name} has no account key")
         if name not in self._registered:
             url = issuer.ensure_account()
-            self._remember_account(name, url)
+            self._remember_account(name, url, issuer.thumbprint)
             self._registered.add(name)
         return issuer
+
+    def version(self, name: str) -> int:
+        """How often the Secrets of an issuer have been found changed, so that what has failed is tried anew."""
+        return self._versions.get(name, 0)
+
+    def look_again(self) -> set[str]:
+        """See whether the Secrets with the account's key and the external account's have changed or gone.
+
+        Returns:
+            The issuers whose have; they are read anew when they are next asked for.
+
+        Raises:
+            OperatorError: the API server could not or would not.
+        """
+        changed = set()
+        for configured in self._config.issuers:
+            with self._lock:
+                name, known = configured.name, self._seen.get(configured.name)
+                if known is None:
+                    continue
+                account = self._client.get("Secret", self._namespace, _secret_name(name))
+                if known == (_digest(account), _digest(self._external_secret(configured))):
+                    continue
+                log.info("the account's Secrets of issuer %s have changed", name)
+                self._seen.pop(name)
+                self._issuers.pop(name, None)
+                self._registered.discard(name)
+                self._versions[name] = self._versions.get(name, 0) + 1
+                changed.add(name)
+        return changed
 
     def thumbprint(self, name: str) -> str | None:
         """The account key's thumbprint (RFC 7638), or None while there is no key."""
@@ -70,7 +106,9 @@ class Issuers:
                 if not create:
                     return None
                 secret = self._create(configured)
-            issuer = self._make(configured, secret)
+            external = self._external_secret(configured)
+            self._seen[name] = (_digest(secret), _digest(external))
+            issuer = self._make(configured, secret, external)
             self._issuers[name] = issuer
             return issuer
 
@@ -97,16 +135,8 @@ class Issuers:
         log.info("made an account key for issuer %s", configured.name)
         return created
 
-    def _make(self, configured: IssuerConfig, secret: Object) -> Issuer:
+    def _make(self, configured: IssuerConfig, secret: Object, external: Object | None) -> Issuer:
         key_pem = base64.b64decode((secret.get("data") or {}).get("tls.key") or "")
-        try:
-            keys.key_type_of(key_pem)
-        except keys.CertificateProblem:
-            raise Rejected(
-                "CARejected",
-                f"The account key of issuer {configured.name} cannot be read; the administrator has to restore or "
-                f"delete Secret {_secret_name(configured.name)} in the operator's namespace.",
-            ) from None
         annotations = secret["metadata"].get("annotations") or {}
         is_same_ca = annotations.get(_ANNOTATION_DIRECTORY) == configured.directory
         settings = IssuerSettings(
@@ -114,37 +144,37 @@ class Issuers:
             directory=configured.directory,
             email=configured.email,
             ca_bundle_pem=configured.ca_bundle,
-            external_account=self._external_account(configured),
+            external_account=_external_account(configured, external),
         )
-        return Issuer(
-            settings,
-            key_pem,
-            annotations.get(_ANNOTATION_ACCOUNT, "") if is_same_ca else "",
-            user_agent=f"certward/{__version__}",
-        )
-
-    def _external_account(self, configured: IssuerConfig) -> ExternalAccount | None:
-        binding = configured.external_account_binding
-        if binding is None:
-            return None
-        ref = binding.hmac_key_secret_ref
-        secret = self._client.get("Secret", self._namespace, ref.name)
-        value = base64.b64decode(((secret or {}).get("data") or {}).get(ref.key) or "").decode().strip()
-        if not value:
-            raise Rejected(
+        url = annotations.get(_ANNOTATION_ACCOUNT, "") if is_same_ca else ""
+        try:
+            issuer = Issuer(settings, key_pem, url, user_agent=f"certward/{__version__}")
+        except ConfigError:
+            raise IssuerUnusable(
                 "CARejected",
-                f"Secret {ref.name} with key {ref.key}, for the external account of issuer {configured.name}, is "
-                "missing in the operator's namespace.",
-            )
-        return ExternalAccount(key_id=binding.key_id, hmac_key=value)
+                f"The account key of issuer {configured.name} cannot be used; the administrator has to restore Secret "
+                f"{_secret_name(configured.name)} in the operator's namespace, or to delete it, so that a new account "
+                "is made.",
+            ) from None
+        if annotations.get(_ANNOTATION_THUMBPRINT) != issuer.thumbprint:
+            issuer.forget_account()  # another key was put into the Secret; the CA knows by the key whose it is
+        return issuer
 
-    def _remember_account(self, name: str, url: str) -> None:
+    def _external_secret(self, configured: IssuerConfig) -> Object | None:
+        binding = configured.external_account_binding
+        return self._client.get("Secret", self._namespace, binding.hmac_key_secret_ref.name) if binding else None
+
+    def _remember_account(self, name: str, url: str, thumbprint: str) -> None:
         """Write the account's URL beside its key, where people look for it; the key alone would do."""
         secret = self._client.get("Secret", self._namespace, _secret_name(name))
         configured = self._config.issuer(name)
         if secret is None or configured is None:
             return
-        wanted = {_ANNOTATION_ACCOUNT: url, _ANNOTATION_DIRECTORY: configured.directory}
+        wanted = {
+            _ANNOTATION_ACCOUNT: url,
+            _ANNOTATION_THUMBPRINT: thumbprint,
+            _ANNOTATION_DIRECTORY: configured.directory,
+        }
         annotations = secret["metadata"].get("annotations") or {}
         if any(annotations.get(key) != value for key, value in wanted.items()):
             meta = secret["metadata"]
@@ -162,5 +192,27 @@ class Issuers:
             )
 
 
+def _external_account(configured: IssuerConfig, secret: Object | None) -> ExternalAccount | None:
+    binding = configured.external_account_binding
+    if binding is None:
+        return None
+    ref = binding.hmac_key_secret_ref
+    value = base64.b64decode(((secret or {}).get("data") or {}).get(ref.key) or "").decode(errors="replace").strip()
+    if not value:
+        raise IssuerUnusable(
+            "CARejected",
+            f"Issuer {configured.name} cannot be used: the administrator has to put the key of its external account "
+            f"into Secret {ref.name} of the operator's namespace, as {ref.key}.",
+        )
+    return ExternalAccount(key_id=binding.key_id, hmac_key=value)
+
+
+def _digest(secret: Object | None) -> str:
+    """Of what a Secret holds, so that notes beside it count for nothing; empty when it is not there."""
+    if secret is None:
+        return ""
+    return hashlib.sha256(json.dumps(secret.get("data"), sort_keys=True).encode()).hexdigest()
+
+
 def _secret_name(issuer: str) -> str:
-    return f"certward-account-{issuer}"
+    return f"{ACCOUNT_SECRET}{issuer}"

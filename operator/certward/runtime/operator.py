@@ -19,7 +19,7 @@ from certward.kube.client import Client
 from certward.kube.ensure import Ensurer
 from certward.kube.foreign import ForeignRoutes
 from certward.model import pki
-from certward.model.resources import Domain, Key
+from certward.model.resources import Domain, Key, key_of
 from certward.render.registry import DIALECTS
 from certward.runtime import metrics
 from certward.runtime.addresses import Addresses
@@ -50,6 +50,8 @@ from certward.runtime.troubles import Troubles
 log = logging.getLogger(__name__)
 
 _ADDRESS_SECONDS = 5.0
+#: So often the Secrets of accounts are looked at.
+_ACCOUNT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ class Operator:
         self._policies = Policies(config, client, self.cache, namespace=options.namespace)
         self._ledger = Ledger(config, client, options.namespace)
         foreign, troubles = ForeignRoutes(), Troubles()
-        preflights = Preflights(config, self._issuers, addresses, reports, self._queue.add)
+        preflights = Preflights(
+            config, self._issuers, addresses, reports, wake=self._queue.add, is_busy=self._queue.is_waited_for
+        )
         memories = self._memories = Memories(datetime.now(UTC))
         roots_pem = _system_roots()
         manuals = Manuals(client, self.cache, secrets, classes, roots_pem)
@@ -122,6 +126,7 @@ class Operator:
             policies=self._policies,
             foreign=foreign,
             troubles=troubles,
+            issuers=self._issuers,
             memories=memories,
             roots_pem=roots_pem,
         )
@@ -220,7 +225,7 @@ class Operator:
     def _keep(self) -> None:
         """What is done by the clock: becoming leader, the full LIST, following the replicas' addresses."""
         next_list = time.monotonic() + RESYNC_SECONDS
-        next_addresses = 0.0
+        next_addresses = next_accounts = 0.0
         known: tuple[str, ...] | None = None
         while not self._stop.wait(0.1):
             try:
@@ -236,6 +241,9 @@ class Operator:
                     self.reconciler.resync()
                     self.reconciler.enqueue({Key("Namespace", "", k.namespace) for k in self.cache.keys("Domain")})
                     next_list = time.monotonic() + RESYNC_SECONDS
+                if time.monotonic() >= next_accounts:
+                    self._follow_accounts()
+                    next_accounts = time.monotonic() + _ACCOUNT_SECONDS
                 if self._may_work() and time.monotonic() >= next_addresses:
                     addresses = self._namespaces.addresses()
                     if known is not None and addresses != known:
@@ -249,6 +257,12 @@ class Operator:
                 metrics.BUGS.inc()
                 log.exception("this is a mistake in Certward, please report it")
                 self._stop.wait(5.0)
+
+    def _follow_accounts(self) -> None:
+        """Have those tried anew that wait for an account to be mended."""
+        if self._issuers.look_again():
+            waiting = (d for d in self.cache.all(Domain) if d.status.get("reason") == "CARejected")
+            self.reconciler.enqueue({key_of(domain) for domain in waiting})
 
     def _serve_the_line(self) -> None:
         """Have those worked on whose turn at a CA has come, and keep the ledger written."""

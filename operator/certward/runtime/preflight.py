@@ -4,7 +4,7 @@ import secrets as randomness
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ from certward.runtime.reports import Reports
 #: How long the ingress may take to route a new challenge path before that counts as a failure.
 _PATIENCE = 20.0
 _PAUSE = timedelta(milliseconds=100)
-#: So long it is looked at without a pause; then ever less often.
+#: So long it is looked at without a pause, unless others wait for the worker; then ever less often.
 _BURST = 0.6
 #: When nobody has looked for so long (the API server was away), what was waited before does not count.
 _GAP = 10.0
@@ -46,13 +46,21 @@ class Preflights:
     """Looks at hostnames before orders. For many threads."""
 
     def __init__(
-        self, config: Config, issuers: Issuers, addresses: Addresses, reports: Reports, wake: Callable[[Key], None]
+        self,
+        config: Config,
+        issuers: Issuers,
+        addresses: Addresses,
+        reports: Reports,
+        *,
+        wake: Callable[[Key], None],
+        is_busy: Callable[[], bool],
     ) -> None:
         self._mode = config.dns.preflight
         self._issuers = issuers
         self._addresses = addresses
         self._reports = reports
         self._wake = wake
+        self._is_busy = is_busy
         resolver = Resolver([(server.host, server.port) for server in config.dns.resolvers])
         self._fetcher = Fetcher(resolver, ports=_ports(config))
         self._pool = ThreadPoolExecutor(_FLIGHTS, thread_name_prefix="preflight")
@@ -107,7 +115,7 @@ class Preflights:
             if waited > _PATIENCE:
                 # The CA has not been asked, so its delays after failed validations need not be kept.
                 raise Transient(problem.reason, problem.words + self._reports.on(observed))
-            if waited > _BURST:
+            if waited > _BURST or self._is_busy():
                 return max(_PAUSE, timedelta(seconds=waited / 4))
             time.sleep(0.03)
         return None
@@ -120,16 +128,10 @@ class Preflights:
         caa = CAAPolicy(identities, issuer.account_url, "http-01", is_wildcard=False)
         thumbprint = self._thumbprint(observed) or issuer.thumbprint
         question = Preflight(caa, observed.dns_targets, thumbprint, self._mode)
-        key = key_of(observed.domain)
         if not self._places.acquire(blocking=False):  # after all that may fail, so that the place is given back
             return False
-
-        def over(_: Future[Outcome]) -> None:
-            self._places.release()
-            self._wake(key)
-
         memory.flight = self._pool.submit(preflight, observed.domain.hostname, question, self._fetcher)
-        memory.flight.add_done_callback(over)
+        memory.flight.add_done_callback(lambda _: self._places.release())
         return True
 
     def _thumbprint(self, observed: Observed) -> str | None:
@@ -143,8 +145,12 @@ class Preflights:
         flight = memory.flight
         if flight is not None:
             if not wait([flight], timeout=_WAITS).done:
+                # Only now: one that was told while it is worked on would come again at once, whatever pause follows.
+                key = key_of(observed.domain)
+                flight.add_done_callback(lambda _: self._wake(key))
                 return _UNTIL_TOLD
             memory.flight = None  # even if it has ended by a mistake of ours: the next look is a new one
+            memory.preflight_seen = time.monotonic()  # so that a slow look is not taken for a time without looks
             outcome = flight.result()
             memory.is_pointed_here = outcome.facts.verified
             memory.dns_warning = outcome.message if outcome.verdict == "warning" else ""

@@ -254,6 +254,12 @@ def _culprits(observed: Observed, engine: Capabilities) -> str:
     return f" {', '.join(observed.foreign)} {verb} the same host, which {engine.foreign_route}; remove the host there."
 
 
+_NOT_YET = (
+    "The certificate that is served is not valid yet by the operator's clock; if it stays so, the administrator has to "
+    "set the clock of the operator's node right, or to tell the CA that its own is ahead."
+)
+
+
 def _judge(served: Served, facts: CertificateFacts, hostname: str, now: datetime) -> tuple[str, str]:
     """-> (fingerprint of the leaf that was served, what is wrong with it or "")."""
     if not served.chain_der:
@@ -273,6 +279,8 @@ def _judge(served: Served, facts: CertificateFacts, hostname: str, now: datetime
         )
     if not pki.covers(shown.hostnames, hostname):
         return shown.fingerprint_sha256, f"The certificate that is served does not cover {hostname}."
+    if now < shown.not_before:
+        return shown.fingerprint_sha256, _NOT_YET
     if shown.not_after <= now:
         return shown.fingerprint_sha256, "The certificate that is served has expired."
     return shown.fingerprint_sha256, ""

@@ -89,6 +89,12 @@ class WorkQueue:
             self._ready_keys.clear()
             self._again.clear()
 
+    def is_waited_for(self) -> bool:
+        """Whether a key is due that no worker has taken yet."""
+        with self._changed:
+            self._ripen(self._clock())
+            return bool(self._ready)
+
     def depth(self) -> tuple[int, int, float]:
         """(keys that are due, keys that wait for their time, age in seconds of the oldest due one)."""
         with self._changed:
