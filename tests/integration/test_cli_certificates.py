@@ -227,6 +227,19 @@ def test_what_the_user_has_made_stays_the_users(
     assert "manual" not in observer.get(cluster, plugin.namespace, "shop", "apps")["spec"]["certificates"]
 
 
+def test_what_the_operator_refuses_is_told_in_the_list(
+    cluster: Cluster, plugin: Plugin, seller: Seller, tmp_path: Path
+) -> None:
+    [a] = hosts(plugin, "a")
+    plugin("domains", "add", a)
+    older = cluster.namespace("older")
+    observer.apply(cluster, older, observer.domain("theirs", older, of="theirs"))
+    plugin("certs", "add", *Bought(tmp_path, seller, [a, observer.hostname("theirs", older)]).files, "--name", "wide")
+
+    cluster.wait_for(lambda: plugin.json("certs")[0]["problem"], 20, "the operator's word")
+    assert f"also covers the hostname of Domain {older}/theirs" in plugin("certs").out
+
+
 def test_a_migration_can_be_stopped_and_run_again(
     cluster: Cluster, plugin: Plugin, seller: Seller, tmp_path: Path
 ) -> None:

@@ -71,10 +71,12 @@ def rows_of(session: Session, app: App, views: Sequence[DomainView]) -> Iterator
         )
     for secret_name in app.manual_secrets:
         served = [v for v in mine if not v.is_automatic and v.certificate.get("secretName") == secret_name]
-        yield _manual_row(session, app, secret_name, served)
+        yield _manual_row(session, app, secret_name, served, mine)
 
 
-def _manual_row(session: Session, app: App, secret_name: str, served: Sequence[DomainView]) -> Row:
+def _manual_row(
+    session: Session, app: App, secret_name: str, served: Sequence[DomainView], mine: Sequence[DomainView]
+) -> Row:
     told = served[0].certificate if served else {}
     serves = tuple(view.domain.hostname for view in served)
     hostnames, problem = serves, ""
@@ -91,4 +93,7 @@ def _manual_row(session: Session, app: App, secret_name: str, served: Sequence[D
         if kept.facts:
             hostnames, expires = kept.facts.hostnames, kept.facts.not_after
             trusted = kept.trusted if trusted is None else trusted
+    if not served and not problem:
+        # What only the operator can know: that it would intrude on others, for instance.
+        problem = next((view.message for view in mine if f"Secret {secret_name} " in view.message), "")
     return Row(secret_name, app.meta.namespace, app.meta.name, "Manual", hostnames, expires, trusted, serves, problem)
