@@ -291,12 +291,10 @@ class Statuses:
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         arguments = ["get", "domains", "-n", namespace, "--watch", "--output-watch-events", "-o", "json"]
-        self._process = subprocess.Popen(
-            [binary("kubectl"), "--kubeconfig", str(cluster.state.admin_kubeconfig), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._command = [binary("kubectl"), "--kubeconfig", str(cluster.state.admin_kubeconfig), *arguments]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._thread = threading.Thread(target=self._work, daemon=True)
         self._seen: list[tuple[float, str, observer.Object]] = []
 
     def __enter__(self) -> Self:
@@ -304,20 +302,30 @@ class Statuses:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
+        with self._lock:
+            self._stop.set()
+            if self._process is not None:
+                self._process.kill()
         self._thread.join()
-        self._process.wait(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
     def of(self, name: str) -> list[tuple[float, observer.Object]]:
         """The statuses of a Domain, each with the Unix time at which it was seen."""
         return [(at, told) for at, domain, told in list(self._seen) if domain == name]
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
+    def _work(self) -> None:
+        """Watch again and again: an API server ends each watch after some half an hour."""
+        while True:
+            with self._lock:
+                if self._stop.is_set():
+                    return
+                self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            with self._process as process:
+                self._read(process)
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
         decoder, text = json.JSONDecoder(), ""
-        while chunk := os.read(self._process.stdout.fileno(), 1 << 16):
+        while chunk := os.read(process.stdout.fileno(), 1 << 16):
             text += chunk.decode(errors="replace")
             with suppress(ValueError):
                 while text := text.lstrip():

@@ -218,7 +218,9 @@ def test_a_deleted_account_is_made_anew(cluster: Cluster, plain: OwnPebble, deto
     before = account(cluster, "plain")
 
     delete_account(cluster, "plain")
-    cluster.wait_for(lambda: "Secrets of issuer plain have changed" in cluster.operator_log(), SOON, "it is noticed")
+    cluster.wait_for(
+        lambda: "issuer plain: the keys of its account have changed" in cluster.operator_log(), SOON, "it is noticed"
+    )
     add(cluster, shop, "while-running")
     observer.until_settled(cluster, shop, ["before", "while-running"], SOON)
     second = account(cluster, "plain")

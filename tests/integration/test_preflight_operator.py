@@ -29,7 +29,7 @@ from integration.web_world import redirect, reply
 ELSEWHERE, ELSEWHERE_6 = "203.0.113.7", "2001:db8::7"
 INNER = "inner.example.com"
 #: Seconds: what may come from an ingress that is slower than others is not told before 20 have passed.
-TOLD, MENDED = 60, 60
+TOLD, MENDED = 60, 90
 _SET = f"Set an A record with the value {INGRESS}, {LISTENER}, {CLOSED} and {HANGING}."
 _ONE_OF = f"{INGRESS}, {LISTENER}, {CLOSED} or {HANGING}"
 _PATH = "http://{host}/.well-known/acme-challenge/"

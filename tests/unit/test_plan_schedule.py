@@ -28,6 +28,12 @@ def test_a_hiccup_is_tried_again_after_doubling_pauses_up_to_five_minutes(failur
     assert retry_at(Transient("CAUnavailable", "Down."), failures, NOW) == NOW + timedelta(seconds=seconds)
 
 
+@pytest.mark.parametrize("reason", ["DNSNotFound", "CAAForbids", "ChallengeBlocked", "CDNInterferes"])
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 5), (2, 10), (7, 300), (100_000, 300)])
+def test_a_hostname_that_is_not_in_order_is_looked_at_less_often(reason, failures, seconds):
+    assert retry_at(Transient(reason, "No."), failures, NOW) == NOW + timedelta(seconds=seconds)
+
+
 def test_what_is_rejected_is_not_tried_again():
     assert retry_at(Rejected("CARejected", "Never."), 1, NOW) is None
 

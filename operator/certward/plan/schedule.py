@@ -14,7 +14,10 @@ CHALLENGE_DELAYS = (
     timedelta(days=1),
 )
 TRANSIENT_FIRST = timedelta(seconds=1)
+#: After a look at the hostname that was not passed: nobody sets a record faster, and dead names may be many.
+HOSTNAME_FIRST = timedelta(seconds=5)
 TRANSIENT_MAX = timedelta(minutes=5)
+_OF_HOSTNAME = ("DNS", "CAA", "Challenge", "CDN")
 #: A CA is not asked for its advice on a certificate more often than this.
 ASK_AGAIN_LEAST = timedelta(minutes=1)
 #: Below this lifetime a certificate is renewed at half of it instead of two thirds.
@@ -35,7 +38,8 @@ def retry_at(error: OperatorError, failures: int, now: datetime) -> datetime | N
     if isinstance(error, ChallengeFailed):
         return now + CHALLENGE_DELAYS[min(failures, len(CHALLENGE_DELAYS)) - 1]
     doublings = min(failures - 1, 12)  # beyond that the maximum is long reached; keeps the number small
-    return now + min(TRANSIENT_FIRST * float(2**doublings), TRANSIENT_MAX)
+    first = HOSTNAME_FIRST if error.reason.startswith(_OF_HOSTNAME) else TRANSIENT_FIRST
+    return now + min(first * float(2**doublings), TRANSIENT_MAX)
 
 
 class Window(NamedTuple):

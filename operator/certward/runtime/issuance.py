@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from certward.acme import certificates, orders
 from certward.config import Config
 from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
+from certward.logs import say
 from certward.model import keys, pki
-from certward.model.resources import Key, format_time, key_of, parse_time
+from certward.model.resources import Domain, Key, format_time, key_of, parse_time
 from certward.plan import renewal, schedule
 from certward.plan.observed import Observed, Plan, Step
 from certward.plan.schedule import Window
@@ -17,6 +18,7 @@ from certward.plan.turns import OrderRequest
 from certward.runtime.issuers import Issuers
 from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Advice, Memory, Waiting
+from certward.runtime.metrics import CERTIFICATES
 from certward.runtime.preflight import Preflights
 from certward.runtime.secrets import Secrets
 from certward.runtime.troubles import Troubles
@@ -89,14 +91,8 @@ class Issuance:
         self._troubles.note(observed.issuer, failure, memory, began=self._local.began)
         passed_on_to = self._troubles.choose(observed.issuers, observed.issuer, memory)
         if passed_on_to != observed.issuer:
-            log.warning(
-                "%s (%s): issuer %s cannot issue, so %s is asked: %s",
-                key_of(observed.domain),
-                observed.domain.hostname,
-                observed.issuer,
-                passed_on_to,
-                failure.message,
-            )
+            words = f"issuer {observed.issuer} cannot issue, so {passed_on_to} is asked: {failure.message}"
+            _say(logging.WARNING, observed.domain, words, reason=failure.reason, issuer=passed_on_to)
             memory.failure = None
             self._give_up(observed, memory, failure, has_order=has_order)
             return
@@ -177,7 +173,7 @@ class Issuance:
         memory.order_issuer = plan.issuer
         memory.order_created_at = format_time(datetime.now(UTC))
         memory.wait_until = 0.0
-        log.info("%s (%s): ordered at %s: %s", key, domain.hostname, plan.issuer, plan.why)
+        _say(logging.INFO, domain, f"ordered at {plan.issuer}: {plan.why}", issuer=plan.issuer)
         return None
 
     def _advance(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
@@ -235,7 +231,13 @@ class Issuance:
         self._secrets.store_certificate(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of
         )
-        log.info("%s (%s): certificate %s stored", key_of(domain), domain.hostname, facts.serial_number)
+        CERTIFICATES.labels(issuer, "true" if observed.secret.facts else "false").inc()
+        serial = facts.serial_number
+        _say(logging.INFO, domain, f"certificate {serial} stored", issuer=issuer, serial=serial)
+
+
+def _say(level: int, domain: Domain, words: str, **fields: str) -> None:
+    say(log, level, key_of(domain), words, hostname=domain.hostname, **fields)
 
 
 def _not_valid_for(chain_pem: bytes, observed: Observed) -> timedelta:

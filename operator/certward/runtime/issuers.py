@@ -76,7 +76,7 @@ class Issuers:
                 account = self._client.get("Secret", self._namespace, _secret_name(name))
                 if known == (_digest(account), _digest(self._external_secret(configured))):
                     continue
-                log.info("the account's Secrets of issuer %s have changed", name)
+                log.info("issuer %s: the keys of its account have changed", name)
                 self._seen.pop(name)
                 self._issuers.pop(name, None)
                 self._registered.discard(name)
@@ -92,6 +92,11 @@ class Issuers:
             log.warning("account key of issuer %s: %s", name, error.message)
             return None
         return issuer.thumbprint if issuer else None
+
+    def answers(self) -> dict[str, dict[str, int]]:
+        """How each issuer that was asked has answered: counts by HTTP status, for metrics."""
+        known = self._issuers.copy()  # without the lock, which is held while the API server is asked for a key
+        return {name: issuer.tally.counts() for name, issuer in known.items()}
 
     def _load(self, name: str, *, create: bool) -> Issuer | None:
         with self._lock:

@@ -81,6 +81,7 @@ class Memory:
         advice: what the CA has said of the renewal.
         refused: fingerprint of a certificate that the ingress did not show, until which monotonic time it is not told
             to serve it, and what that was based on.
+        wanted_since: since when a first certificate has been wanted; None: none is, or it is not known.
     """
 
     order: "Order | None" = None
@@ -108,6 +109,7 @@ class Memory:
     waiting: Waiting | None = None
     advice: Advice | None = None
     refused: tuple[str, float, tuple[object, ...]] = ("", 0.0, ())
+    wanted_since: datetime | None = None
 
     def turn_to(self, ingress_class: str) -> None:
         """Forget what was seen at the entries of another ingress class."""

@@ -4,7 +4,6 @@ import logging
 import ssl
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,12 +20,13 @@ from certward.kube.foreign import ForeignRoutes
 from certward.model import pki
 from certward.model.resources import Domain, Key, key_of
 from certward.render.registry import DIALECTS
-from certward.runtime import metrics
+from certward.runtime import metrics, scrape
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
 from certward.runtime.builtin import Builtins
 from certward.runtime.classes import Classes
 from certward.runtime.domains import Domains
+from certward.runtime.events import Events
 from certward.runtime.gather import Gatherer
 from certward.runtime.issuance import Issuance
 from certward.runtime.issuers import Issuers
@@ -86,13 +86,14 @@ class Operator:
         self.cache = Cache()
         self._queue = WorkQueue()
         self._issuers = Issuers(config, client, namespace=options.namespace)
+        events = self._events = Events(client, replica=options.replica)
         ensurer, secrets, services = Ensurer(client), Secrets(client), Services(client)
         classes = Classes(config, client)
         addresses, reports = Addresses(classes, client), Reports(classes, client)
         self._namespaces = Namespaces(
             config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS
         )
-        self._policies = Policies(config, client, self.cache, namespace=options.namespace)
+        self._policies = Policies(config, client, self.cache, namespace=options.namespace, events=events)
         self._ledger = Ledger(config, client, options.namespace)
         foreign, troubles = ForeignRoutes(), Troubles()
         preflights = Preflights(
@@ -158,6 +159,7 @@ class Operator:
                 preflights=preflights,
                 prover=prover,
                 memories=memories,
+                events=events,
             ),
             apps=Apps(
                 config,
@@ -168,6 +170,7 @@ class Operator:
                 policies=self._policies,
                 memories=memories,
                 builtins=builtins,
+                events=events,
             ),
             builtins=builtins,
             namespaces=self._namespaces,
@@ -194,7 +197,8 @@ class Operator:
         """
         self._health.start()
         self._answerer.start()
-        metrics.register(self._state)
+        metrics.expect(self._issuers.names())
+        scrape.register(self._sources())
         pause = 0.5
         while not self._stop.is_set():
             try:
@@ -206,6 +210,7 @@ class Operator:
                 pause = min(pause * 2, 15.0)
         log.info("synced: %d Apps, %d Domains", len(self.cache.keys("App")), len(self.cache.keys("Domain")))
         self._lease.start()
+        self._events.start()
         self.reconciler.start()
         self._keeper.start()
 
@@ -215,6 +220,7 @@ class Operator:
         self.reconciler.stop(timeout=10)
         if self._was_leader:
             self._ledger.flush(is_last=True)
+        self._events.close()
         self._lease.stop()
         self._answerer.close()
         self._health.close()
@@ -297,18 +303,19 @@ class Operator:
             "replica": self._options.replica,
         }
 
-    def _state(self) -> dict[str, Any]:
-        domains: Counter[tuple[str, str]] = Counter(
-            (str(d.status.get("state") or ""), str(d.status.get("reason") or "")) for d in self.cache.all(Domain)
+    def _sources(self) -> scrape.Sources:
+        return scrape.Sources(
+            answerer=self._answerer,
+            cache=self.cache,
+            client=self._client,
+            issuers=self._issuers,
+            lease=self._lease,
+            ledger=self._ledger,
+            queue=self._queue,
+            synced_age=lambda: time.monotonic() - self.reconciler.synced_at if self.reconciler.synced_at else 0.0,
+            may_work=self._may_work,
+            has_worked=lambda: self._was_leader,
         )
-        return {
-            "leader": self._may_work(),
-            "synced_age": time.monotonic() - self.reconciler.synced_at if self.reconciler.synced_at else 0.0,
-            "queue": self._queue.depth(),
-            "domains": domains,
-            "challenges": {"answered": self._answerer.answered, "refused": self._answerer.refused},
-            "requests": dict(self._client.requests),
-        }
 
 
 def _system_roots() -> bytes:
