@@ -15,6 +15,8 @@ KIND_NAME := certward
 OTHER_PLANES := envoy-gateway contour
 STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual platform, \
   tests/e2e/test_e2e_$(part).py)
+# Programs that tests need beside those of the cluster.
+TEST_PROGRAMS := promtool prometheus
 comma := ,
 space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
@@ -47,7 +49,7 @@ check: .venv/.synced ## lint, types, import contracts and the fast tests; no clu
 	@$(BIN)/python -m pytest -q -m 'not cluster' tests/unit tests/golden tests/property tests/cluster
 
 test: .venv/.synced ## the whole test suite on the local cluster with Traefik, then the story of a host on the others
-	@INGRESS=traefik,$(subst $(space),$(comma),$(OTHER_PLANES)) $(CLUSTER_CLI) fetch
+	@INGRESS=traefik,$(subst $(space),$(comma),$(OTHER_PLANES)) $(CLUSTER_CLI) fetch $(TEST_PROGRAMS)
 	@status=0; \
 	echo '== the whole suite on traefik'; INGRESS=traefik $(BIN)/python -m pytest || status=$$?; \
 	for plane in $(OTHER_PLANES); do \
@@ -68,8 +70,9 @@ kind-cluster:
 demo: .venv/.synced ## set everything up, issue certificates and show them served and probed
 	@$(BIN)/python tests/cluster/demo.py
 
-docs: .venv/.synced ## write the pages of docs/ that are made from the operator's own tables
+docs: .venv/.synced ## write what is made from tables: pages of docs/, files of manifests/monitoring
 	@$(BIN)/python docs/generate/ingress_controllers.py
+	@$(BIN)/python docs/generate/monitoring.py
 
 bench: .venv/.synced ## measure latencies and costs on the local cluster
 	@$(BIN)/python tests/scale/latency.py

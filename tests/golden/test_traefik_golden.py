@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from builders import DEFAULT, MODERN, RSA_ONLY, app, domain, path_route
+from certward.errors import Blocked
 from certward.model import profiles
 from certward.model.policy import HSTS
 from certward.plan.observed import Routes
@@ -75,6 +76,40 @@ def test_a_host(of, routes, request):
     compare(request.node.callspec.id, [*rendered.shared, *rendered.own, *unwanted])
 
 
+WILDCARDS = {
+    "wildcard": app(),
+    "wildcard-with-paths": app(paths=(*PATHS, path_route("/api/v2", "shop-api-v2"), path_route("/apis", "files"))),
+}
+
+
+def rendered_wildcard(of, routes=replace(SERVED, challenge=False)):  # noqa: B008 - a constant
+    host = Host(
+        domain=domain("wild", hostname="*.example.com"),
+        app=of,
+        routes=routes,
+        class_name="traefik",
+        challenge_port=8089,
+    )
+    return Traefik().render(host)
+
+
+@pytest.mark.parametrize("of", WILDCARDS.values(), ids=WILDCARDS)
+def test_a_wildcard(of, request):
+    rendered = rendered_wildcard(of)
+    unwanted = [{"unwanted": f"{ref.kind} {ref.namespace}/{ref.name}"} for ref in rendered.unwanted]
+    compare(request.node.callspec.id, [*rendered.shared, *rendered.own, *unwanted])
+    names = {(each["kind"], each["metadata"]["name"]) for each in rendered.own}
+    everything = {(ref.kind, ref.name) for ref in Traefik().all_of(domain("wild", hostname="*.example.com"))}
+    assert names <= everything
+    assert names | {(ref.kind, ref.name) for ref in rendered.unwanted} == everything
+
+
+def test_paths_of_a_wildcard_that_nest_too_deeply_are_refused():
+    deep = tuple(path_route("/a" * depth, "shop") for depth in range(1, 5))
+    with pytest.raises(Blocked, match="at most 4 paths of a wildcard hostname"):
+        rendered_wildcard(app(paths=deep))
+
+
 def test_every_profile_of_every_revision():
     documents = []
     for profile in profiles.TABLE.values():
@@ -84,4 +119,4 @@ def test_every_profile_of_every_revision():
 
 
 def test_no_file_is_left_over():
-    assert {path.stem for path in FOLDER.glob("*.yaml")} == {*CASES, "tls-options"}
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == {*CASES, *WILDCARDS, "tls-options"}

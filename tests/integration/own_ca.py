@@ -35,12 +35,16 @@ class OwnPebble:
         cluster: its certificates, DNS and ingress are used.
         folder: where configuration and log are kept.
         name: the issuer's name.
+        resolver: host and port of the DNS that it asks instead of the cluster's.
         settings: of Pebble, merged over those of the cluster's own.
     """
 
-    def __init__(self, cluster: Cluster, folder: Path, name: str, **settings: Any) -> None:
+    def __init__(
+        self, cluster: Cluster, folder: Path, name: str, *, resolver: tuple[str, int] | None = None, **settings: Any
+    ) -> None:
         self.name, self._cluster = name, cluster
         self._ports = Ports(cluster.state.root / "ports.json")
+        self._dns = f"{resolver[0]}:{resolver[1]}" if resolver else acme_ca.dns_server(self._ports)
         self._pki = pki.ensure(cluster.state.pki, service_network(cluster.state))
         self.port, self._management = free_ports(2)
         self._config, self.log_file = folder / f"{name}.json", folder / f"{name}.log"
@@ -81,7 +85,7 @@ class OwnPebble:
     def start(self) -> None:
         """Start it; it remembers nothing of an earlier run, its account included."""
         command = [str(binary("pebble")), "-config", str(self._config)]
-        command += ["-dnsserver", acme_ca.dns_server(self._ports)]
+        command += ["-dnsserver", self._dns]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"PEBBLE_VA_NOSLEEP": "1"}

@@ -63,6 +63,8 @@ def test_every_request_of_the_operator_is_allowed(cluster: Cluster) -> None:
     on_secrets = Counter(e["verb"] for e in made if e.get("objectRef", {}).get("resource") == "secrets")
     assert set(on_secrets) <= {"get", "create", "patch", "delete"}
     assert on_secrets["get"] > 0
+    on_events = Counter(e["verb"] for e in made if e.get("objectRef", {}).get("resource") == "events")
+    assert set(on_events) == {"create"}
 
 
 @pytest.mark.parametrize("namespace", ["default", NAMESPACE])
@@ -90,6 +92,9 @@ def test_no_right_of_the_operator_is_a_wildcard(cluster: Cluster, namespace: str
         ("create", "domains.certward.dev"),
         ("update", "apps.certward.dev"),
         ("create", "pods"),
+        ("list", "events.events.k8s.io"),
+        ("patch", "events.events.k8s.io"),
+        ("create", "events"),
         ("create", "serviceaccounts/token"),
         ("bind", "clusterroles.rbac.authorization.k8s.io"),
         ("impersonate", "users"),

@@ -225,6 +225,21 @@ def test_the_directory_is_fetched_once_and_again_after_trouble(ca, issuer):
     assert ca.seen.count(("GET", "/directory")) == 2
 
 
+def test_answers_are_counted_by_their_status(ca, issuer):
+    placed(ca, issuer)
+    before = issuer.tally.counts()
+    assert set(before) <= {"200", "201"}
+
+    ca.says("/newOrder", (503, {}, {}))
+    refused(issuer)
+    ca.says("/newOrder", (200, b" " * 2_000_000))
+    refused(issuer)
+    after = issuer.tally.counts()
+    assert after["503"] == 1
+    assert after["none"] == 1
+    assert sum(after.values()) == len(ca.seen)
+
+
 def test_many_threads_register_once(ca, issuer):
     threads = [threading.Thread(target=issuer.ensure_account) for _ in range(8)]
     for thread in threads:

@@ -194,8 +194,7 @@ def test_operator_may_do_exactly_this():
         ("", "services"): write,
         ("discovery.k8s.io", "endpointslices"): write,
         ("", "secrets"): {"get", "create", "patch", "delete"},
-        ("", "events"): {"create", "patch"},
-        ("events.k8s.io", "events"): {"create", "patch"},
+        ("events.k8s.io", "events"): {"create"},
     }
     assert rules("Role") == {
         ("certward.dev", "apps"): {"create", "update", "delete"},  # of the platform's own names

@@ -47,6 +47,11 @@ def key_of(manifest: dict) -> tuple[str, str, str]:
     return manifest["kind"], manifest["metadata"]["namespace"], manifest["metadata"]["name"]
 
 
+def ingresses_of(rendered: Rendered) -> list[dict]:
+    """The Ingresses."""
+    return [manifest for manifest in rendered.own if manifest["kind"] == "Ingress"]
+
+
 def routes_of(rendered: Rendered) -> dict[str, dict]:
     """The Ingresses by what they are for."""
     return {m["metadata"]["name"].rsplit("-", 1)[1]: m for m in rendered.own if m["kind"] == "Ingress"}
@@ -153,15 +158,23 @@ def test_nothing_that_the_crds_admit_says_more_than_it_should(hostname, namespac
         routes=replace(SERVED, hsts=HEADER),
     )
     rendered = Traefik().render(given_)
-    ingresses = routes_of(rendered)
-    assert set(ingresses) == {"challenge", "http", "https"}
+    # A wildcard has further ones, for paths that begin with each other.
+    every_role = [re.search(r"-(challenge|https?)(-[1-3])?$", m["metadata"]["name"]) for m in ingresses_of(rendered)]
+    assert {role[1] for role in every_role if role} == {"challenge", "http", "https"}
+    assert hostname.startswith("*.") or all(role and not role[2] for role in every_role)
+    shown: dict[str, list[str]] = {"challenge": [], "http": [], "https": []}
     own_keys = {
         "challenge": {"entrypoints"},
         "http": {"entrypoints", "middlewares"},
         "https": {"entrypoints", "middlewares", "tls", "tls.options"},
     }
-    for role, manifest in ingresses.items():
-        annotations = manifest["metadata"]["annotations"]
+    for match, manifest in zip(every_role, ingresses_of(rendered), strict=True):
+        role = match[1] if match else ""
+        annotations = dict(manifest["metadata"]["annotations"])
+        priority = annotations.pop(f"{ROUTER}.priority", "")
+        assert bool(priority) == (hostname.startswith("*.") and role != "challenge")
+        # Below that of any rule with a host and a path, which is its length.
+        assert int(priority or 1) < len("Host(`a.bc`) && PathPrefix(`/`)")
         assert set(annotations) == {f"{ROUTER}.{key}" for key in own_keys[role]}
         assert annotations[f"{ROUTER}.entrypoints"] == ("websecure" if role == "https" else "web")
         assert annotations.get(f"{ROUTER}.tls", "true") == "true"
@@ -169,11 +182,16 @@ def test_nothing_that_the_crds_admit_says_more_than_it_should(hostname, namespac
         assert all(REFERENCE.fullmatch(reference) for reference in named)
         (rule,) = manifest["spec"]["rules"]
         assert rule["host"] == hostname
-        wanted = [*(route.path for route in paths), "/"] if role != "challenge" else [CHALLENGE_PATH]
-        assert [path["path"] for path in rule["http"]["paths"]] == wanted
+        shown[role] += [path["path"] for path in rule["http"]["paths"]]
         for path in rule["http"]["paths"]:
             # Traefik writes a path into a rule, between backquotes.
             assert not re.search(r"[`\s\"\\]", path["path"])
+    wanted = sorted([*(route.path for route in paths), "/"])
+    assert {role: sorted(found) for role, found in shown.items()} == {
+        "challenge": [CHALLENGE_PATH],
+        "http": wanted,
+        "https": wanted,
+    }
     every = (*rendered.shared, *rendered.own)
     assert all(m["metadata"]["labels"][LABEL_MANAGED_BY] == MANAGED_BY for m in every)
     assert {m["metadata"]["namespace"] for m in every} == {namespace}

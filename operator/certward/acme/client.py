@@ -15,6 +15,7 @@ from certward.acme.holds import Holds
 from certward.acme.problems import ProblemReply, to_error
 from certward.acme.settings import ExternalAccount, IssuerSettings
 from certward.acme.shared import Shared
+from certward.acme.tally import Tally
 from certward.acme.tls import tls_context
 from certward.acme.transport import JSON, Reply, Transport
 from certward.errors import ConfigError, IssuerUnusable, OperatorError, RateLimited, Transient
@@ -35,6 +36,9 @@ class Issuer:
         account_url: where the account is already known.
         timeout: seconds to connect, and seconds between two pieces of a reply.
         user_agent: how we introduce ourselves.
+
+    Attributes:
+        tally: how the CA has answered.
 
     Raises:
         ConfigError: caBundle or the account key cannot be read.
@@ -65,6 +69,7 @@ class Issuer:
         self._fetching: Shared[Mapping[str, Any]] = Shared()
         self._registering: Shared[str] = Shared()
         self._holds = Holds(settings.name)
+        self.tally = Tally()
         self._local = threading.local()
 
     def __repr__(self) -> str:
@@ -191,6 +196,7 @@ class Issuer:
                 self._key,
                 self._context,
                 holds=self._holds,
+                tally=self.tally,
                 timeout=self._timeout,
                 user_agent=self._user_agent,
             )

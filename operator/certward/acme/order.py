@@ -1,5 +1,6 @@
 """An order and its authorizations as values, and how a reply of the CA changes them. No requests here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,12 @@ from certward.acme.problems import Problem, parse_problem
 FIRST_POLL = 0.01
 LAST_POLL = 5.0
 
+#: The challenges that can be asked for (RFC 8555, 8.3 and 8.4; draft-ietf-acme-dns-persist).
+HTTP_01, DNS_01, DNS_PERSIST_01 = "http-01", "dns-01", "dns-persist-01"
+
 _STATUSES = ("pending", "ready", "processing", "valid", "invalid")
+#: Base64url (RFC 8555, 8.3).
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,512}")
 
 
 @dataclass(frozen=True)
@@ -20,14 +26,16 @@ class Authorization:
     Attributes:
         url: where it is.
         hostname: whom it is for; known once looked at.
-        challenge_url: of its HTTP-01 challenge; known once looked at.
+        challenge_url: of the challenge that is used; known once looked at.
         answered: whether the CA was told to validate.
+        token: of a DNS-01 challenge; empty for the others.
     """
 
     url: str
     hostname: str = ""
     challenge_url: str = ""
     answered: bool = False
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class Order:
         retry_after: seconds to wait before the next step; 0 to go on at once.
         polls: how often it was looked at in vain.
         problem: why it is invalid, where the order itself says so.
+        challenge: the type of the challenges that are used.
     """
 
     url: str
@@ -59,6 +68,20 @@ class Order:
     retry_after: float = 0.0
     polls: int = 0
     problem: Problem | None = None
+    challenge: str = HTTP_01
+
+    @property
+    def to_publish(self) -> tuple[tuple[str, str], ...]:
+        """(hostname, token) of each DNS-01 challenge that has to be seen in the DNS before the next step."""
+        waiting = next((each for each in self.pending if not each.answered), None)
+        return ((waiting.hostname, waiting.token),) if waiting and waiting.token else ()
+
+    def by(self, challenge: str) -> "Order":
+        """The order, with another type of challenge for what the CA has not been told to validate yet."""
+        if challenge == self.challenge:
+            return self
+        pending = tuple(each if each.answered else Authorization(each.url) for each in self.pending)
+        return replace(self, challenge=challenge, pending=pending)
 
     def seen(self, document: Mapping[str, Any], retry_after: float | None) -> "Order":
         """The order with what a reply says of it (RFC 8555, 7.1.3).
@@ -104,9 +127,17 @@ class Order:
         return replace(self, polls=self.polls + 1, retry_after=delay)
 
 
-def http01_challenge(authorization: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The HTTP-01 challenge of an authorization (RFC 8555, 8.3), if it has one."""
-    return next((item for item in challenges(authorization) if item.get("type") == "http-01"), None)
+def challenge_of(authorization: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """The challenge of an authorization to use: one that the CA works on already, else the one that is asked for."""
+    offered = {str(item.get("type")): item for item in challenges(authorization)}
+    begun = (item for item in offered.values() if item.get("status") == "processing")
+    return next(begun, None) or offered.get(kind)
+
+
+def token_of(challenge: Mapping[str, Any]) -> str:
+    """The token of a challenge (RFC 8555, 8.3); empty where there is none that can be used."""
+    token = challenge.get("token")
+    return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""
 
 
 def challenges(authorization: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -9,6 +9,9 @@
 Each call of `advance` sends exactly one request. The order's URL and the certificate's key are all that has
 to be kept: `resume` reads everything else from the CA. A step that the CA has made unnecessary (an authorization
 or an order that is valid already) is skipped; a normal issuance takes seven requests.
+
+With DNS-01 the caller does something between two steps: what `Order.to_publish` names has to be in the DNS before
+the step that tells the CA to validate.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +24,16 @@ from cryptography import x509
 from josepy.json_util import field
 
 from certward.acme.client import Issuer
-from certward.acme.order import Authorization, Order, challenges, hostname_of, http01_challenge
+from certward.acme.order import (
+    DNS_01,
+    HTTP_01,
+    Authorization,
+    Order,
+    challenge_of,
+    challenges,
+    hostname_of,
+    token_of,
+)
 from certward.acme.problems import Problem, ProblemReply, parse_problem, to_challenge_error
 from certward.acme.transport import PEM_CHAIN, Reply
 from certward.errors import ChallengeFailed, OperatorError, RateLimited, Rejected, Retryable, Transient
@@ -37,7 +49,9 @@ class _NewOrder(messages.NewOrder):
     replaces: str | None = field("replaces", omitempty=True)
 
 
-def new_order(issuer: Issuer, hostnames: Sequence[str], *, profile: str = "", replaces: str = "") -> Order:
+def new_order(
+    issuer: Issuer, hostnames: Sequence[str], *, profile: str = "", replaces: str = "", challenge: str = HTTP_01
+) -> Order:
     """Place an order.
 
     Args:
@@ -46,6 +60,7 @@ def new_order(issuer: Issuer, hostnames: Sequence[str], *, profile: str = "", re
         profile: an ACME profile that the CA offers; empty for its default.
         replaces: the renewal identifier of the certificate that is renewed (`pki.ari_certificate_id`); it
             spares rate limits, and is left out where the CA does not know it.
+        challenge: the type of challenge by which control is proven; wildcards need one of those by DNS.
 
     Raises:
         OperatorError: as `problems` says.
@@ -59,20 +74,20 @@ def new_order(issuer: Issuer, hostnames: Sequence[str], *, profile: str = "", re
     if "renewalInfo" not in issuer.directory():
         replaces = ""
     try:
-        return _place(issuer, hostnames, profile, replaces)
+        return _place(issuer, hostnames, profile, replaces, challenge)
     except ProblemReply as reply:
         # A renewal may not fail for a hint: the CA may have forgotten or replaced the certificate in it.
         error = issuer.error(reply, hostnames[0])
         if not replaces or isinstance(error, RateLimited | ChallengeFailed):
             raise error from reply
     try:
-        return _place(issuer, hostnames, profile, "")
+        return _place(issuer, hostnames, profile, "", challenge)
     except ProblemReply as reply:
         raise issuer.error(reply, hostnames[0]) from reply
 
 
-def resume(issuer: Issuer, url: str) -> Order:
-    """The order as it stands at the CA; one request.
+def resume(issuer: Issuer, url: str, *, challenge: str = HTTP_01) -> Order:
+    """The order as it stands at the CA, to go on with that type of challenge; one request.
 
     Raises:
         Transient: with reason OrderInvalid where the CA does not know the order: place a new one.
@@ -80,7 +95,7 @@ def resume(issuer: Issuer, url: str) -> Order:
     """
     if not issuer.has_resource_url(url):
         raise _gone(issuer)
-    order = Order(url, "pending", ())
+    order = Order(url, "pending", (), challenge=challenge)
     try:
         return _seen(issuer, order, issuer.post(url))
     except ProblemReply as reply:
@@ -119,14 +134,14 @@ def advance(issuer: Issuer, order: Order, csr: bytes | Callable[[], bytes]) -> O
         raise _error(issuer, order, reply) from reply
 
 
-def _place(issuer: Issuer, hostnames: Sequence[str], profile: str, replaces: str) -> Order:
+def _place(issuer: Issuer, hostnames: Sequence[str], profile: str, replaces: str, challenge: str) -> Order:
     identifiers = [messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=name) for name in hostnames]
     request = _NewOrder(identifiers=identifiers, profile=profile or None, replaces=replaces or None)
     reply = issuer.post(str(issuer.directory()["newOrder"]), request.json_dumps().encode())
     url = reply.headers.get("Location", "")
     if not url:
         raise issuer.not_understood()
-    return _seen(issuer, Order(url, "pending", tuple(hostnames)), reply)
+    return _seen(issuer, Order(url, "pending", tuple(hostnames), challenge=challenge), reply)
 
 
 def _authorize(issuer: Issuer, order: Order) -> Order:
@@ -145,19 +160,28 @@ def _look(issuer: Issuer, order: Order, authorization: Authorization) -> Order:
     reply = issuer.post(authorization.url)
     document = issuer.document(reply)
     hostname = hostname_of(document) or authorization.hostname
-    challenge = http01_challenge(document)
+    challenge = challenge_of(document, order.challenge)
     if document.get("status") == "valid":
         return order.without(authorization)
     if document.get("status") != "pending":
         raise _failure(issuer, document, hostname)
     if challenge is None:
-        reason = "WildcardNeedsDNS01" if document.get("wildcard") is True else "CARejected"
-        raise Rejected(reason, f"The CA {issuer.name} does not offer HTTP-01 for {hostname or 'this name'}.")
+        raise _not_offered(issuer, document, order.challenge)
     answered = authorization.answered or challenge.get("status") not in (None, "pending")
-    looked = Authorization(authorization.url, hostname, str(challenge.get("url", "")), answered)
-    if not looked.challenge_url:
+    token = token_of(challenge) if challenge.get("type") == DNS_01 and not answered else ""
+    looked = Authorization(authorization.url, hostname, str(challenge.get("url", "")), answered, token)
+    if not looked.challenge_url or (order.challenge == DNS_01 and not (answered or token)):
         raise issuer.not_understood()
     return order.having(authorization, looked, reply.retry_after)
+
+
+def _not_offered(issuer: Issuer, document: dict[str, Any], challenge: str) -> Rejected:
+    """The error for an authorization that has no challenge of the type that is asked for."""
+    is_wildcard = document.get("wildcard") is True
+    reason = "WildcardNeedsDNS01" if is_wildcard and challenge == HTTP_01 else "CARejected"
+    name = hostname_of(document) or "this name"
+    subject = f"*.{name.removeprefix('*.')}" if is_wildcard else name
+    return Rejected(reason, f"The CA {issuer.name} does not offer {challenge.upper()} for {subject}.")
 
 
 def _answer(issuer: Issuer, order: Order, authorization: Authorization) -> Order:
@@ -224,7 +248,8 @@ def _failure(issuer: Issuer, document: dict[str, Any], hostname: str) -> Operato
     for challenge in challenges(document):
         if isinstance(challenge.get("error"), dict):
             problem = parse_problem(challenge["error"])
-            return to_challenge_error(problem, issuer_name=issuer.name, hostname=hostname)
+            is_by_dns = str(challenge.get("type", "")).startswith("dns-")
+            return to_challenge_error(problem, issuer_name=issuer.name, hostname=hostname, is_by_dns=is_by_dns)
     if document.get("status") == "invalid":
         return to_challenge_error(Problem(""), issuer_name=issuer.name, hostname=hostname)
     # Deactivated, expired or revoked meanwhile: nobody's fault.

@@ -165,6 +165,18 @@ _IN_REQUEST: Mapping[str, _Verdict] = {
     ),
 }
 
+_NOT_SEEN = _Verdict(
+    ChallengeFailed,
+    "DNSNotFound",
+    "{issuer} did not find the TXT record that proves control over {hostname}: check that the name servers of the zone"
+    " answer to everybody, all with the same.",
+)
+
+#: The same types mean something else where the CA looked for a TXT record.
+_BY_DNS: Mapping[str, _Verdict] = dict.fromkeys(
+    ("unauthorized", "incorrectResponse", "connection", "malformed"), _NOT_SEEN
+)
+
 _REFUSED = _rejected("{issuer} refused the request for {hostname}.")
 _NO_ACME = _unavailable("{issuer} gave an answer that is not ACME; it is tried again.")
 _NO_SENSE = _unreachable("{issuer} could not validate {hostname}.")
@@ -221,10 +233,12 @@ def to_error(
     return verdict.error(verdict.reason, message)
 
 
-def to_challenge_error(problem: Problem, *, issuer_name: str, hostname: str) -> OperatorError:
+def to_challenge_error(problem: Problem, *, issuer_name: str, hostname: str, is_by_dns: bool = False) -> OperatorError:
     """The error for an authorization that the CA could not validate, from its challenge's problem."""
     problem = _of_hostname(problem, hostname)
     verdict = TABLE.get(problem.code, _NO_SENSE)
+    if is_by_dns:
+        verdict = _BY_DNS.get(problem.code, verdict)
     if verdict.error in (Transient, RateLimited):
         verdict = _NO_SENSE
     return verdict.error(verdict.reason, _message(verdict, problem, issuer_name, hostname))

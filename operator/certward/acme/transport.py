@@ -21,6 +21,7 @@ from urllib3.exceptions import HTTPError
 from certward.acme.account import AccountKey
 from certward.acme.holds import Holds
 from certward.acme.problems import ProblemReply, parse_problem
+from certward.acme.tally import NO_ANSWER, Tally
 from certward.acme.tls import ContextAdapter
 from certward.errors import Transient
 
@@ -91,6 +92,7 @@ class Transport:
         key: the account key.
         context: from `tls_context`, shared by all threads.
         holds: what the CA has asked to leave alone for now, shared by all threads.
+        tally: where the answers are counted, shared by all threads.
         timeout: seconds to connect, and seconds between two pieces of a reply.
         user_agent: RFC 8555, 6.1 wants one.
     """
@@ -102,10 +104,12 @@ class Transport:
         context: ssl.SSLContext,
         *,
         holds: Holds,
+        tally: Tally,
         timeout: float,
         user_agent: str,
     ) -> None:
         self._holds = holds
+        self._tally = tally
         self._issuer_name = issuer_name
         self._key = key
         self._timeout = timeout
@@ -191,9 +195,12 @@ class Transport:
                 for chunk in response.iter_content(_CHUNK):
                     body += chunk
                     if len(body) > MAXIMUM_BODY:
+                        self._tally.count(NO_ANSWER)
                         raise self._trouble("sent more than an answer of ACME can hold")
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+            self._tally.count(NO_ANSWER)
             raise self._unreachable(error) from error
+        self._tally.count(response.status_code)
         response._content = body  # noqa: SLF001 - where requests keeps a body that it has read
         self._nonce = response.headers.get("Replay-Nonce", "") or self._nonce
         return response

@@ -120,10 +120,11 @@ class Dns01(_Model):
 
 
 class Challenge(_Model):
-    """How control over hostnames is proven to the CA."""
+    """How control over hostnames is proven to the CA; `dns_persist01` also by records that their owners set."""
 
     http01: Http01 = Http01()
     dns01: Dns01 = Dns01()
+    dns_persist01: fields.Bool = Field(default=False, alias="dnsPersist01")
 
 
 class Gateway(_Model):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from certward.model import profiles
+from certward.model.hostnames import is_wildcard
 from certward.model.pki import CertificateFacts
 from certward.model.resources import App
 from certward.names import ANNOTATION_REFRESH
@@ -22,6 +23,8 @@ DISTURBANCE = timedelta(seconds=12)
 DISTURBANCE_LOOK = timedelta(seconds=1)
 #: How soon another look is taken at something that no watch tells about (a missing Service, a Secret in the way).
 BLOCKED_RECHECK = timedelta(seconds=10)
+#: How soon it is looked again whether the owner of a wildcard has set the CNAME record that DNS-01 needs.
+DELEGATION_RECHECK = timedelta(seconds=30)
 FAR = timedelta(hours=12)
 
 
@@ -64,7 +67,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
     kept = "" if facts else _kept(observed)
 
     routes = Routes(
-        challenge=app.is_automatic and obstacle is None,
+        challenge=app.is_automatic and obstacle is None and not is_wildcard(observed.domain.hostname),
         secret_name=choice.serving.secret_name if choice.serving else kept,
         redirect=app.https_redirect
         and (facts is not None or bool(kept))
@@ -81,6 +84,8 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
     # No watch tells of a Secret that is in the way, or of a manual one that comes, or of what others wait for.
     is_polled = (obstacle and observed.secret.exists and not observed.secret.facts) or choice.is_short
     is_polled = is_polled or (not facts and bool(observed.manual))
+    if obstacle and obstacle.reason == "WildcardNeedsDNS01" and observed.ways.zone:
+        again = min(again, DELEGATION_RECHECK)
     return Plan(
         routes=routes,
         step=step,

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from certward.model import profiles
-from certward.model.hostnames import is_wildcard
+from certward.plan import challenges
 from certward.plan.observed import Observed
 
 
@@ -68,13 +68,8 @@ def cannot_issue(observed: Observed) -> Verdict | None:
             f"A Secret {domain.secret_name} that is not Certward's is in the way and is left untouched; rename or "
             "delete it, or give this Domain another name.",
         )
-    if is_wildcard(domain.hostname):
-        return Verdict(
-            "Failed",
-            "WildcardNeedsDNS01",
-            "A certificate for a wildcard hostname needs DNS-01, which is not configured; ask the administrator, or "
-            "name each host in a Domain of its own.",
-        )
+    if problem := challenges.obstacle(domain.hostname, observed.ways):
+        return Verdict("Failed", "WildcardNeedsDNS01", problem)
     if app.key_type and not profiles.fits(observed.profile, app.key_type):
         return Verdict(
             "Failed",

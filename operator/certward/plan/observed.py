@@ -10,6 +10,8 @@ from certward.errors import OperatorError
 from certward.model.policy import HSTS
 from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
+from certward.plan import challenges
+from certward.plan.challenges import Challenge, Ways
 from certward.plan.checks import SecretState
 from certward.plan.manual import Manual, Refused, Serving
 from certward.plan.schedule import Window
@@ -107,6 +109,7 @@ class Observed:
         is_pointed_here: a look from outside has shown that the hostname leads here, or does not; None: not looked.
         dns_warning: what that look found amiss without its being certain, as a sentence.
         ingress_class: the class that the App asks for, or the default one.
+        ways: what is known of the ways to prove control over the hostname.
     """
 
     domain: Domain
@@ -146,6 +149,12 @@ class Observed:
     is_pointed_here: bool | None = None
     dns_warning: str = ""
     ingress_class: str = ""
+    ways: Ways = field(default_factory=Ways)
+
+    @property
+    def challenge(self) -> Challenge | None:
+        """The challenge to ask for; None: there is none for this hostname."""
+        return challenges.choose(self.domain.hostname, self.ways)
 
     @property
     def has_certificate(self) -> bool:

@@ -99,10 +99,17 @@ def _dns(observed: Observed, before: Mapping[str, Any]) -> dict[str, Any]:
     dns: dict[str, Any] = {}
     if observed.dns_targets:
         dns = {"target": ", ".join(observed.dns_targets), "recordType": record_type(observed.dns_targets[0])}
-    known = observed.is_pointed_here
-    if known is None:
-        known = (before.get("dns") or {}).get("verified")
-    return dns if known is None else {**dns, "verified": known}
+    known = before.get("dns") or {}
+    if observed.challenge == "dns-persist-01" and (record := _validation_record(observed, known)):
+        dns["validationRecord"] = record
+    verified = known.get("verified") if observed.is_pointed_here is None else observed.is_pointed_here
+    return dns if verified is None else {**dns, "verified": verified}
+
+
+def _validation_record(observed: Observed, known: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """The record that lets the CA validate the hostname without the operator's doing anything."""
+    name, value = observed.ways.persist_record
+    return {"name": name, "type": "TXT", "value": value} if name else known.get("validationRecord")
 
 
 def record_type(target: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from certward.model.hostnames import is_wildcard, parent
 
-Method = Literal["http-01", "dns-01"]
+Method = Literal["http-01", "dns-01", "dns-persist-01"]
 #: What stands in the way: no property names the CA; one does, but for another account or another method only; a value
 #: that nobody can read; a critical property that CAs do not know.
 Obstacle = Literal["", "issuer", "account", "method", "malformed", "critical"]

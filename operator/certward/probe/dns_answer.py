@@ -11,13 +11,14 @@ import dns.rcode
 import dns.rdata
 import dns.rdtypes.ANY.CAA
 import dns.rdtypes.ANY.NS
+import dns.rdtypes.ANY.TXT
 import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
 
 from certward.probe.caa import CAARecord
 
 #: Types of records that are looked up.
-Kind = Literal["A", "AAAA", "CAA", "NS"]
+Kind = Literal["A", "AAAA", "CAA", "NS", "TXT"]
 R_co = TypeVar("R_co", covariant=True)
 
 #: For how long a failure is believed, in seconds.
@@ -107,6 +108,8 @@ def _record(data: dns.rdata.Rdata) -> Record | None:
         return IPv6Address(data.address)
     if isinstance(data, dns.rdtypes.ANY.CAA.CAA):
         return CAARecord(data.flags, data.tag.decode("latin-1"), data.value.decode("latin-1"))
+    if isinstance(data, dns.rdtypes.ANY.TXT.TXT):
+        return b"".join(data.strings).decode("latin-1")
     return _text(data.target) if isinstance(data, dns.rdtypes.ANY.NS.NS) else None
 
 

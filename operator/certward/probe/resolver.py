@@ -85,6 +85,10 @@ class Resolver:
         """The CAA records of a name, found through its aliases but not at the names above it."""
         return cast("Lookup[CAARecord]", self._lookup(name, "CAA"))
 
+    def txt(self, name: str) -> Lookup[str]:
+        """The TXT records of a name, each with its parts put together, the octets as characters."""
+        return cast("Lookup[str]", self._lookup(name, "TXT"))
+
     def is_apex(self, name: str) -> bool:
         """Whether a zone begins at the name, where no CNAME record can stand (RFC 1034, 3.6.2)."""
         found = self._lookup(name, "NS")

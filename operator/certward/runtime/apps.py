@@ -9,15 +9,18 @@ from certward.config import Config
 from certward.errors import Blocked
 from certward.kube.cache import Cache
 from certward.kube.client import Client
+from certward.logs import say
 from certward.model.conditions import is_true
 from certward.model.grade import Grade
 from certward.model.policy import Effective
 from certward.model.resources import App, Domain, Key, key_of
 from certward.names import ANNOTATION_DEFAULT_REVISION, API_VERSION
 from certward.plan import app as decisions
+from certward.plan.events import of_app
 from certward.plan.observed import label
 from certward.runtime.builtin import Builtins
 from certward.runtime.classes import Classes
+from certward.runtime.events import Events
 from certward.runtime.memory import Memories
 from certward.runtime.policies import Policies
 from certward.runtime.services import Services
@@ -39,6 +42,7 @@ class Apps:
         policies: Policies,
         memories: Memories,
         builtins: Builtins,
+        events: Events,
     ) -> None:
         self._config = config
         self._client = client
@@ -48,6 +52,7 @@ class Apps:
         self._policies = policies
         self._memories = memories
         self._builtins = builtins
+        self._events = events
 
     def reconcile(self, key: Key) -> tuple[bool, set[Key]]:
         """Bring one App's annotation and status up to date.
@@ -135,7 +140,7 @@ class Apps:
         revision = self._policies.revision_of(app)
         if app.meta.annotations.get(ANNOTATION_DEFAULT_REVISION):
             return set()
-        log.info("%s: pinned to the TLS default of revision %s", key_of(app), revision)
+        say(log, logging.INFO, key_of(app), f"pinned to the TLS default of revision {revision}", revision=revision)
         written = self._client.apply(
             {
                 "apiVersion": API_VERSION,
@@ -154,4 +159,6 @@ class Apps:
         if dict(app.status) == dict(status):
             return set()
         written = self._client.apply_status(app, status)
+        if written:
+            self._events.tell(app, of_app(app, status))
         return self._cache.put(App.from_body(written)) - {key_of(app)} if written else set()

@@ -12,16 +12,21 @@ from certward.errors import Blocked, ChallengeFailed, OperatorError, Rejected, T
 from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.kube.ensure import Ensurer, ref_of
+from certward.logs import say
 from certward.model.resources import App, Domain, Key, key_of, parse_time
 from certward.plan import domain as decisions
+from certward.plan.events import of_domain
+from certward.plan.latency import wanted_since
 from certward.plan.observed import Observed, Plan, Proof, Step
 from certward.render.dialects import Host, ObjectRef
 from certward.render.registry import DIALECTS
 from certward.runtime.classes import Class, Classes
+from certward.runtime.events import Events
 from certward.runtime.gather import Gatherer, inputs_of
 from certward.runtime.issuance import Issuance
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories, Memory
+from certward.runtime.metrics import FAILURES, TIME_TO_CERTIFICATE
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.platform import Platform
 from certward.runtime.preflight import Preflights
@@ -64,6 +69,7 @@ class Domains:
         preflights: Preflights,
         prover: Prover,
         memories: Memories,
+        events: Events,
     ) -> None:
         self._config = config
         self._client = client
@@ -80,6 +86,7 @@ class Domains:
         self._preflights = preflights
         self._prover = prover
         self._memories = memories
+        self._events = events
 
     def reconcile(self, key: Key) -> tuple[timedelta | None, set[Key]]:
         """Bring one Domain as far as it goes now.
@@ -110,7 +117,7 @@ class Domains:
         observed = self._gatherer.gather(domain, memory, now)
         plan = decisions.decide(observed, now)
         if plan.refuses:
-            log.warning("%s (%s): %s", key_of(domain), domain.hostname, plan.status["message"])
+            _say(logging.WARNING, domain, plan.status["message"], reason=plan.status["reason"])
             inputs = inputs_of(domain, observed.app, observed.secret, observed.issuer, observed.account)
             memory.refused = (plan.refuses, time.monotonic() + _REFUSED_SECONDS, inputs)
             memory.proof = Proof(at=_LONG_AGO, fingerprint=memory.proof.fingerprint) if memory.proof else None
@@ -122,6 +129,7 @@ class Domains:
         elif memory.proof is not observed.proof:
             observed = self._gatherer.gather(domain, memory, now)
             plan = decisions.decide(observed, now)
+        memory.wanted_since = wanted_since(observed, plan, memory.wanted_since, now)
         if plan.routes is None:
             memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
         if plan.drop_next_key:
@@ -129,7 +137,7 @@ class Domains:
         if "order" not in plan.status:
             memory.drop_order()
         if is_blocked or plan.step is Step.NONE or self._must_persist(domain, plan):
-            touched |= self._write(domain, plan)
+            touched |= self._write(domain, plan, memory)
             memory.failure = None
         if is_blocked:
             return _BLOCKED_RETRY
@@ -169,16 +177,17 @@ class Domains:
                 memory.proof = replace(memory.proof, at=_LONG_AGO)
             self._ensurer.absent(rendered.unwanted)
             if plan.leaves_class:
-                log.info("%s (%s): class %s serves it now", key_of(domain), domain.hostname, class_.name)
+                _say(logging.INFO, domain, f"class {class_.name} serves it now", ingressClass=class_.name)
                 kept = {ref_of(manifest) for manifest in (*rendered.shared, *rendered.own)}
                 self._ensurer.absent(ref for ref in _everything_for(domain) if ref not in kept)
         except (Blocked, Rejected) as obstacle:  # the latter: an admission webhook or policy does not take a route
             if memory.obstacle != obstacle.message:
-                log.warning("%s: %s", key_of(domain), obstacle.message)
+                _say(logging.WARNING, domain, obstacle.message, reason=obstacle.reason)
             memory.obstacle = obstacle.message
             inputs = inputs_of(domain, app, observed.secret, observed.issuer, observed.account)
             if memory.failed_inputs != inputs or _is_due(domain):
                 memory.failure = ChallengeFailed("ChallengeUnreachable", obstacle.message)
+                FAILURES.labels(memory.failure.reason).inc()
                 memory.is_after_edit = memory.failed_inputs not in (None, inputs)
                 memory.failed_inputs = inputs
             return False
@@ -199,7 +208,7 @@ class Domains:
         url = (plan.status.get("order") or {}).get("url", "")
         return bool(url) and url != (domain.status.get("order") or {}).get("url")
 
-    def _write(self, domain: Domain, plan: Plan) -> set[Key]:
+    def _write(self, domain: Domain, plan: Plan, memory: Memory) -> set[Key]:
         wanted = dict(plan.status)
         if _same(domain.status, wanted):
             return set()
@@ -212,15 +221,18 @@ class Domains:
         state, reason = wanted["state"], wanted["reason"]
         _log_policy(domain, wanted)
         if (domain.status.get("state"), domain.status.get("reason") or "") != (state, reason):
-            log.info("%s (%s): %s%s", key_of(domain), domain.hostname, state, f" ({reason})" if reason else "")
+            _say(logging.INFO, domain, f"{state} ({reason})" if reason else state, state=state, reason=reason)
         if written is None:
             # Deleted, as a watch will say in a moment; or the API server is starting and does not serve our kinds yet.
             raise Transient("APIServerUnavailable", f"{key_of(domain)} is not there to write its status")
+        if memory.wanted_since and (wanted.get("certificate") or {}).get("source") == "Automatic":
+            TIME_TO_CERTIFICATE.observe((datetime.now(UTC) - memory.wanted_since) / timedelta(seconds=1))
+        self._events.tell(domain, of_domain(domain, wanted))
         return touched | self._cache.put(Domain.from_body(written)) - {key_of(domain)}
 
     def _step(self, observed: Observed, plan: Plan, memory: Memory, touched: set[Key]) -> timedelta | None:
         """Do the plan's step. Returns how long to let go of the Domain; None: go on at once."""
-        log.debug("%s: %s: %s", key_of(observed.domain), plan.step.value, plan.why)
+        _say(logging.DEBUG, observed.domain, f"{plan.step.value}: {plan.why}")
         try:
             if plan.step is Step.PROVE:
                 before = memory.proof
@@ -238,14 +250,19 @@ class Domains:
         except OperatorError as failure:
             if failure.reason in ("APIServerUnavailable", "Conflict", "Forbidden", "Invalid"):
                 raise
+            FAILURES.labels(failure.reason).inc()
             self._issuance.failed(observed, memory, failure)
             memory.is_after_edit = observed.is_edited
             memory.failed_inputs = inputs_of(
                 observed.domain, observed.app, observed.secret, observed.issuer, observed.account
             )
-            log.info("%s (%s): %s", key_of(observed.domain), observed.domain.hostname, failure)
+            _say(logging.INFO, observed.domain, failure, reason=failure.reason, issuer=observed.issuer)
             return None
         return pause
+
+
+def _say(level: int, domain: Domain, words: object, **fields: str) -> None:
+    say(log, level, key_of(domain), words, hostname=domain.hostname, **fields)
 
 
 def _everything_for(domain: Domain) -> Iterator[ObjectRef]:
@@ -270,18 +287,16 @@ def _log_policy(domain: Domain, wanted: Mapping[str, Any]) -> None:
     before = {c["type"]: c for c in domain.status.get("conditions") or ()}.get("PolicyEnforced", {})
     after = {c["type"]: c for c in wanted["conditions"]}["PolicyEnforced"]
     if before.get("status") != after["status"] and after["status"] != "Unknown":
-        write = log.info if after["status"] == "True" else log.warning
-        write("%s (%s): PolicyEnforced=%s: %s", key_of(domain), domain.hostname, after["status"], after["message"])
+        level = logging.INFO if after["status"] == "True" else logging.WARNING
+        _say(level, domain, f"PolicyEnforced={after['status']}: {after['message']}", reason=after["reason"])
 
 
 def _log_change(domain: Domain, wanted: Mapping[str, Any]) -> None:
     """One line when another Secret is served than before."""
     before, after = domain.status.get("certificate") or {}, wanted.get("certificate") or {}
     if before and after and before.get("secretName") != after.get("secretName"):
-        what = (before.get("source"), before.get("secretName"), after.get("source"), after.get("secretName"))
-        log.info(
-            "%s (%s): %s certificate in Secret %s gives way to %s one in %s", key_of(domain), domain.hostname, *what
-        )
+        old, new = (f"{of.get('source')} certificate in Secret {of.get('secretName')}" for of in (before, after))
+        _say(logging.INFO, domain, f"{old} gives way to {new}")
 
 
 def _same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

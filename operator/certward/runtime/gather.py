@@ -11,6 +11,7 @@ from certward.model.policy import Effective
 from certward.model.resources import App, Domain
 from certward.names import ANNOTATION_REFRESH
 from certward.plan import schedule
+from certward.plan.challenges import Ways
 from certward.plan.checks import SecretState
 from certward.plan.manual import Refused
 from certward.plan.observed import Observed, Proof, Turn
@@ -31,6 +32,8 @@ _NOTHING = Effective(profiles.profile(profiles.REVISIONS[-1], "default"))
 #: How long a challenge path that was seen to work is taken to be so, in seconds; the API server may be away between the
 #: look and the order.
 _PREFLIGHT_BELIEVED = 15.0
+#: How long it is believed where a record of DNS-01 stands, in seconds; a little less than until the next look.
+TXT_BELIEVED = 25.0
 #: After a restart the CAs are asked for their advice on all certificates within this time.
 _ADVICE_SPREAD = timedelta(hours=1)
 
@@ -131,6 +134,19 @@ class Gatherer:
             is_pointed_here=memory.is_pointed_here,
             dns_warning=memory.dns_warning,
             ingress_class=ingress_class,
+            ways=self._ways(memory),
+        )
+
+    def _ways(self, memory: Memory) -> Ways:
+        """What the configuration and the looks of this attempt say of the challenges."""
+        settings = self._config.challenge
+        is_fresh = time.monotonic() - memory.txt_seen < TXT_BELIEVED
+        return Ways(
+            zone=settings.dns01.rfc2136.zone if settings.dns01.rfc2136 else "",
+            is_persist_on=settings.dns_persist01,
+            txt_name=memory.txt_name if is_fresh else "",
+            http_problem=memory.http_failure.message if memory.http_failure else "",
+            persist_record=memory.persist_record,
         )
 
     def _advice(self, domain: Domain, app: App | None, secret: SecretState, memory: Memory) -> Advice | None:

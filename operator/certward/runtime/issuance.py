@@ -6,17 +6,23 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from certward.acme import certificates, orders
+from certward.acme.client import Issuer
+from certward.acme.dns01 import txt_value
+from certward.acme.order import HTTP_01
 from certward.config import Config
 from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
+from certward.logs import say
 from certward.model import keys, pki
-from certward.model.resources import Key, format_time, key_of, parse_time
-from certward.plan import renewal, schedule
+from certward.model.resources import Domain, Key, format_time, key_of, parse_time
+from certward.plan import challenges, renewal, schedule
 from certward.plan.observed import Observed, Plan, Step
 from certward.plan.schedule import Window
 from certward.plan.turns import OrderRequest
+from certward.runtime.dns01 import Dns01
 from certward.runtime.issuers import Issuers
 from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Advice, Memory, Waiting
+from certward.runtime.metrics import CERTIFICATES
 from certward.runtime.preflight import Preflights
 from certward.runtime.secrets import Secrets
 from certward.runtime.troubles import Troubles
@@ -43,6 +49,7 @@ class Issuance:
         preflights: Preflights,
         troubles: Troubles,
         ledger: Ledger,
+        dns01: Dns01,
     ) -> None:
         self._config = config
         self._issuers = issuers
@@ -50,6 +57,7 @@ class Issuance:
         self._preflights = preflights
         self._troubles = troubles
         self._ledger = ledger
+        self._dns01 = dns01
         self._local = threading.local()
 
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
@@ -87,17 +95,18 @@ class Issuance:
             memory.is_preflighted = False  # trouble of the CA's says nothing of the hostname
         memory.preflight_since = None
         has_order = memory.order is not None or bool(observed.order_url)
+        if _can_do_without_http(observed, failure, memory):
+            words = f"another challenge is tried, because: {failure.message}"
+            _say(logging.INFO, observed.domain, words, reason=failure.reason, issuer=observed.issuer)
+            memory.failure, memory.http_failure = None, failure
+            self._give_up(observed, memory, failure, has_order=has_order)
+            return
+        memory.http_failure = None  # the next attempt begins with HTTP-01 again
         self._troubles.note(observed.issuer, failure, memory, began=self._local.began)
         passed_on_to = self._troubles.choose(observed.issuers, observed.issuer, memory)
         if passed_on_to != observed.issuer:
-            log.warning(
-                "%s (%s): issuer %s cannot issue, so %s is asked: %s",
-                key_of(observed.domain),
-                observed.domain.hostname,
-                observed.issuer,
-                passed_on_to,
-                failure.message,
-            )
+            words = f"issuer {observed.issuer} cannot issue, so {passed_on_to} is asked: {failure.message}"
+            _say(logging.WARNING, observed.domain, words, reason=failure.reason, issuer=passed_on_to)
             memory.failure = None
             self._give_up(observed, memory, failure, has_order=has_order)
             return
@@ -164,7 +173,13 @@ class Issuance:
         configured = self._config.issuer(plan.issuer)
         profile = (app.acme_profile if app else None) or (configured.profile if configured else "")
         try:
-            memory.order = orders.new_order(issuer, [domain.hostname], profile=profile, replaces=replaces)
+            memory.order = orders.new_order(
+                issuer,
+                [domain.hostname],
+                profile=profile,
+                replaces=replaces,
+                challenge=observed.challenge or HTTP_01,
+            )
         except RateLimited as limit:
             self._ledger.rate_limited(plan.issuer, key, limit.until, limit.message)
             raise
@@ -178,7 +193,7 @@ class Issuance:
         memory.order_issuer = plan.issuer
         memory.order_created_at = format_time(datetime.now(UTC))
         memory.wait_until = 0.0
-        log.info("%s (%s): ordered at %s: %s", key, domain.hostname, plan.issuer, plan.why)
+        _say(logging.INFO, domain, f"ordered at {plan.issuer}: {plan.why}", issuer=plan.issuer)
         return None
 
     def _advance(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
@@ -189,12 +204,15 @@ class Issuance:
             raise ChallengeFailed("OrderInvalid", "The key of the open order is gone; a new order is placed.")
         csr_der = keys.csr_der(key_pem, [domain.hostname])
         if memory.order is None:
-            memory.order = orders.resume(issuer, observed.order_url)
+            memory.order = orders.resume(issuer, observed.order_url, challenge=observed.challenge or HTTP_01)
             memory.order_issuer = observed.order_issuer
             memory.order_created_at = observed.order_created_at
             memory.is_resumed = True
             self._ledger.resumed(memory.order_issuer, _request(observed, memory.order_issuer, ""))
+        memory.order = memory.order.by(observed.challenge or HTTP_01)
         while not memory.order.certificate_pem:
+            if pause := self._publish(observed, issuer, memory):
+                return pause
             try:
                 memory.order = orders.advance(issuer, memory.order, csr_der)
             except ChallengeFailed as failure:
@@ -220,6 +238,22 @@ class Issuance:
         self._store(observed, memory.order.certificate_pem, key_pem, memory)
         self._troubles.over(memory.order_issuer)
         memory.drop_order()
+        memory.http_failure = None
+        return None
+
+    def _publish(self, observed: Observed, issuer: Issuer, memory: Memory) -> timedelta | None:
+        """Have the records of DNS-01 seen in the DNS before the CA looks. None: they are."""
+        domain, order = observed.domain, memory.order
+        for hostname, token in order.to_publish if order else ():
+            memory.publication, pause = self._dns01.publish(
+                key_of(domain),
+                memory.publication,
+                name=memory.txt_name or challenges.dns01_name(hostname),
+                value=txt_value(token, issuer.thumbprint),
+                order=order.url if order else "",
+            )
+            if pause:
+                return pause
         return None
 
     def _store(self, observed: Observed, chain_pem: bytes, key_pem: bytes, memory: Memory) -> None:
@@ -236,7 +270,13 @@ class Issuance:
         self._secrets.store_certificate(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of
         )
-        log.info("%s (%s): certificate %s stored", key_of(domain), domain.hostname, facts.serial_number)
+        CERTIFICATES.labels(issuer, "true" if observed.secret.facts else "false").inc()
+        serial = facts.serial_number
+        _say(logging.INFO, domain, f"certificate {serial} stored", issuer=issuer, serial=serial)
+
+
+def _say(level: int, domain: Domain, words: str, **fields: str) -> None:
+    say(log, level, key_of(domain), words, hostname=domain.hostname, **fields)
 
 
 def _not_valid_for(chain_pem: bytes, observed: Observed) -> timedelta:
@@ -249,6 +289,13 @@ def _not_valid_for(chain_pem: bytes, observed: Observed) -> timedelta:
     except keys.CertificateProblem:
         return timedelta()  # which is said where it is stored
     return max(min(not_before, facts.not_after) - now, timedelta())
+
+
+def _can_do_without_http(observed: Observed, failure: OperatorError, memory: Memory) -> bool:
+    """Whether the CA could not validate by HTTP-01, and another way has not been tried yet."""
+    is_by_http = memory.order is not None and memory.order.challenge == HTTP_01
+    is_about_http = isinstance(failure, ChallengeFailed) and failure.reason in challenges.HTTP_ONLY
+    return is_by_http and is_about_http and memory.http_failure is None and observed.ways.has_others
 
 
 def _replaced(observed: Observed, issuer: str) -> str:

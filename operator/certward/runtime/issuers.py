@@ -93,6 +93,11 @@ class Issuers:
             return None
         return issuer.thumbprint if issuer else None
 
+    def answers(self) -> dict[str, dict[str, int]]:
+        """How each issuer that was asked has answered: counts by HTTP status, for metrics."""
+        known = self._issuers.copy()  # without the lock, which is held while the API server is asked for a key
+        return {name: issuer.tally.counts() for name, issuer in known.items()}
+
     def _load(self, name: str, *, create: bool) -> Issuer | None:
         with self._lock:
             known = self._issuers.get(name)

@@ -5,6 +5,7 @@ can take the Lease over, so the holder only pauses; when it comes back to find a
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -53,6 +54,10 @@ class Leadership:
     def is_leader(self) -> bool:
         """Whether this replica may work now. False also when the Lease could not be renewed in time."""
         return self._leading.is_set() and time.monotonic() - self._renewed_at < self._duration * 0.8
+
+    def age(self) -> float:
+        """Seconds since this replica last renewed the Lease; infinite where it does not hold it."""
+        return time.monotonic() - self._renewed_at if self._leading.is_set() else math.inf
 
     def stop(self) -> None:
         """Stop, and give the Lease up so that the other replica need not wait for it to run out."""

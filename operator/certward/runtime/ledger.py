@@ -21,6 +21,7 @@ from certward.plan import turns
 from certward.plan.grants import Grants
 from certward.plan.turns import OrderRequest
 from certward.runtime.ledger_account import Account, Usage
+from certward.runtime.metrics import ORDERS_ENDED, ORDERS_PLACED
 from certward.runtime.registered import registered_domain
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Ledger:
 
     def placed(self, issuer: str, key: Key) -> None:
         """The CA has taken the order."""
+        ORDERS_PLACED.labels(issuer).inc()
         self._tell(issuer, lambda orders, now: orders.placed(key, now))
 
     def resumed(self, issuer: str, request: OrderRequest) -> None:
@@ -107,6 +109,7 @@ class Ledger:
 
     def cancelled(self, issuer: str, key: Key) -> None:
         """The CA has refused the order, or was never asked. Where that is not certain, it is `failed`."""
+        ORDERS_ENDED.labels(issuer, "refused").inc()
         self._tell(issuer, lambda orders, _: orders.cancelled(key))
 
     def failed(self, issuer: str, key: Key, *, is_validation: bool) -> None:
@@ -117,10 +120,12 @@ class Ledger:
             key: the Domain.
             is_validation: the CA tried to validate the hostname and could not.
         """
+        ORDERS_ENDED.labels(issuer, "invalid" if is_validation else "failed").inc()
         self._tell(issuer, lambda orders, now: orders.failed(key, now, is_validation=is_validation))
 
     def issued(self, issuer: str, key: Key) -> None:
         """The certificate is there."""
+        ORDERS_ENDED.labels(issuer, "issued").inc()
         self._tell(issuer, lambda orders, now: orders.issued(key, now))
 
     def rate_limited(self, issuer: str, key: Key, until: datetime, message: str = "") -> None:
@@ -133,6 +138,7 @@ class Ledger:
             message: the CA's words, which may say that it is about one domain or hostname only; otherwise all orders
                 of the account are held.
         """
+        ORDERS_ENDED.labels(issuer, "rate_limited").inc()
         with self._lock:
             account = self._accounts.get(issuer)
             if account is None:

@@ -27,12 +27,14 @@ class Usage:
     """How an account stands.
 
     Attributes:
+        orders_limit: how many orders may be placed in a window; None: as many as one likes.
         orders_left: how many orders may be placed now; None: as many as one likes.
         open: orders that have a place.
         waiting: requests that wait for their turn.
         held_until: until when the CA wants no orders; None when it takes them.
     """
 
+    orders_limit: int | None
     orders_left: int | None
     open: int
     waiting: int
@@ -104,6 +106,7 @@ class Account:
         orders = self.budget.orders
         size, held = orders.books.limit_of(ACCOUNT), orders.held.get(ACCOUNT, 0)
         return Usage(
+            orders_limit=size or None,
             orders_left=max(size - orders.books.used(ACCOUNT, now), 0) if size else None,
             open=orders.open,
             waiting=self.budget.waiting,

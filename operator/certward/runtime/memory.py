@@ -15,6 +15,8 @@ from certward.probe.tickets import Session
 
 if TYPE_CHECKING:
     from certward.acme.order import Order
+    from certward.runtime.dns01 import Publication
+    from certward.runtime.dns_preflight import DnsLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,13 @@ class Memory:
         advice: what the CA has said of the renewal.
         refused: fingerprint of a certificate that the ingress did not show, until which monotonic time it is not told
             to serve it, and what that was based on.
+        wanted_since: since when a first certificate has been wanted; None: none is, or it is not known.
+        http_failure: why this attempt does without HTTP-01.
+        dns_flight: the look at records of DNS challenges that is under way.
+        txt_name: where the record of DNS-01 stands; empty: not looked up.
+        txt_seen: monotonic time at which that was looked up.
+        persist_record: name and value of the record of DNS-PERSIST-01; empty: not known.
+        publication: the record of DNS-01 of the open order.
     """
 
     order: "Order | None" = None
@@ -108,6 +117,13 @@ class Memory:
     waiting: Waiting | None = None
     advice: Advice | None = None
     refused: tuple[str, float, tuple[object, ...]] = ("", 0.0, ())
+    wanted_since: datetime | None = None
+    http_failure: OperatorError | None = None
+    dns_flight: "Future[DnsLook] | None" = None
+    txt_name: str = ""
+    txt_seen: float = 0.0
+    persist_record: tuple[str, str] = ("", "")
+    publication: "Publication | None" = None
 
     def turn_to(self, ingress_class: str) -> None:
         """Forget what was seen at the entries of another ingress class."""
@@ -117,6 +133,7 @@ class Memory:
             self.is_preflighted = False
             self.preflight_since = None
             self.flight = None
+            self.http_failure = None
         self.ingress_class = ingress_class
 
     def drop_order(self) -> None:
@@ -126,6 +143,7 @@ class Memory:
         self.order_created_at = ""
         self.wait_until = 0.0
         self.is_resumed = False
+        self.publication = None
 
 
 class Memories:

@@ -8,6 +8,7 @@ from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.kube.ensure import Ensurer
+from certward.model.hostnames import is_wildcard
 from certward.model.resources import Domain
 from certward.names import CHALLENGE_SERVICE
 from certward.render.dialects import Dialect
@@ -84,7 +85,8 @@ class Namespaces:
     def _is_needed(self, namespace: str) -> bool:
         for domain in self._cache.all(Domain, namespace):
             app = self._cache.app(namespace, domain.app)
-            if app is not None and app.is_automatic and not domain.meta.is_deleting:
+            is_challenged = app is not None and app.is_automatic and not is_wildcard(domain.hostname)
+            if is_challenged and not domain.meta.is_deleting:
                 return True
         return False
 

@@ -4,7 +4,6 @@ import logging
 import ssl
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,13 +19,20 @@ from certward.kube.ensure import Ensurer
 from certward.kube.foreign import ForeignRoutes
 from certward.model import pki
 from certward.model.resources import Domain, Key, key_of
+from certward.probe.fetch import Fetcher
+from certward.probe.resolver import Resolver
 from certward.render.registry import DIALECTS
-from certward.runtime import metrics
+from certward.runtime import metrics, scrape
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
 from certward.runtime.builtin import Builtins
 from certward.runtime.classes import Classes
+from certward.runtime.dns01 import Dns01
+from certward.runtime.dns_journal import Entry
+from certward.runtime.dns_preflight import DnsPreflights
 from certward.runtime.domains import Domains
+from certward.runtime.events import Events
+from certward.runtime.flights import Flights
 from certward.runtime.gather import Gatherer
 from certward.runtime.issuance import Issuance
 from certward.runtime.issuers import Issuers
@@ -37,7 +43,7 @@ from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.platform import Platform
 from certward.runtime.policies import Policies
-from certward.runtime.preflight import Preflights
+from certward.runtime.preflight import Preflights, ports
 from certward.runtime.proving import Prover
 from certward.runtime.queue import WorkQueue
 from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
@@ -52,6 +58,8 @@ log = logging.getLogger(__name__)
 _ADDRESS_SECONDS = 5.0
 #: So often the Secrets of accounts are looked at.
 _ACCOUNT_SECONDS = 5.0
+#: Slow names and servers are waited for beside the workers: so many at a time.
+_FLIGHTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +94,35 @@ class Operator:
         self.cache = Cache()
         self._queue = WorkQueue()
         self._issuers = Issuers(config, client, namespace=options.namespace)
+        events = self._events = Events(client, replica=options.replica)
         ensurer, secrets, services = Ensurer(client), Secrets(client), Services(client)
         classes = Classes(config, client)
         addresses, reports = Addresses(classes, client), Reports(classes, client)
         self._namespaces = Namespaces(
             config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS
         )
-        self._policies = Policies(config, client, self.cache, namespace=options.namespace)
+        self._policies = Policies(config, client, self.cache, namespace=options.namespace, events=events)
         self._ledger = Ledger(config, client, options.namespace)
         foreign, troubles = ForeignRoutes(), Troubles()
+        resolver = Resolver([(server.host, server.port) for server in config.dns.resolvers])
+        fetcher, flights = Fetcher(resolver, ports=ports(config)), Flights("flight", _FLIGHTS, self._queue.add)
+        self._dns01 = Dns01(
+            config,
+            client,
+            namespace=options.namespace,
+            resolver=resolver,
+            flights=flights,
+            is_needed=self._is_record_needed,
+        )
         preflights = Preflights(
-            config, self._issuers, addresses, reports, wake=self._queue.add, is_busy=self._queue.is_waited_for
+            config,
+            self._issuers,
+            addresses,
+            reports,
+            fetcher=fetcher,
+            flights=flights,
+            is_busy=self._queue.is_waited_for,
+            by_dns=DnsPreflights(config, self._issuers, fetcher, self._dns01, flights),
         )
         memories = self._memories = Memories(datetime.now(UTC))
         roots_pem = _system_roots()
@@ -154,10 +180,12 @@ class Operator:
                     preflights=preflights,
                     troubles=troubles,
                     ledger=self._ledger,
+                    dns01=self._dns01,
                 ),
                 preflights=preflights,
                 prover=prover,
                 memories=memories,
+                events=events,
             ),
             apps=Apps(
                 config,
@@ -168,6 +196,7 @@ class Operator:
                 policies=self._policies,
                 memories=memories,
                 builtins=builtins,
+                events=events,
             ),
             builtins=builtins,
             namespaces=self._namespaces,
@@ -194,7 +223,8 @@ class Operator:
         """
         self._health.start()
         self._answerer.start()
-        metrics.register(self._state)
+        metrics.expect(self._issuers.names())
+        scrape.register(self._sources())
         pause = 0.5
         while not self._stop.is_set():
             try:
@@ -206,6 +236,7 @@ class Operator:
                 pause = min(pause * 2, 15.0)
         log.info("synced: %d Apps, %d Domains", len(self.cache.keys("App")), len(self.cache.keys("Domain")))
         self._lease.start()
+        self._events.start()
         self.reconciler.start()
         self._keeper.start()
 
@@ -215,6 +246,7 @@ class Operator:
         self.reconciler.stop(timeout=10)
         if self._was_leader:
             self._ledger.flush(is_last=True)
+        self._events.close()
         self._lease.stop()
         self._answerer.close()
         self._health.close()
@@ -233,10 +265,12 @@ class Operator:
                     self._policies.load()
                     self._ledger.load(self.cache.all(Domain))
                     self._platform.ensure()
+                    self._dns01.load()
                     self.reconciler.enqueue_all()
                     self._was_leader = True
                 if self._may_work():
                     self._serve_the_line()
+                    self._dns01.sweep()
                 if time.monotonic() >= next_list:
                     self.reconciler.resync()
                     self.reconciler.enqueue({Key("Namespace", "", k.namespace) for k in self.cache.keys("Domain")})
@@ -273,6 +307,16 @@ class Operator:
             self._queue.add(key)
         self._ledger.flush()
 
+    def _is_record_needed(self, entry: Entry) -> bool:
+        """Whether the order that a record of DNS-01 was made for is still open."""
+        namespace, _, name = entry.domain.partition("/")
+        domain = self.cache.domain(namespace, name)
+        if domain is None:
+            return False
+        memory = self._memories.peek(key_of(domain))
+        open_now = memory.order.url if memory and memory.order else ""
+        return entry.order in (open_now, (domain.status.get("order") or {}).get("url"))
+
     def _thumbprint_for(self, hostname: str) -> str | None:
         """Whose challenges are answered for a hostname; None: nobody's."""
         domain = self.cache.domain_for(hostname)
@@ -297,18 +341,19 @@ class Operator:
             "replica": self._options.replica,
         }
 
-    def _state(self) -> dict[str, Any]:
-        domains: Counter[tuple[str, str]] = Counter(
-            (str(d.status.get("state") or ""), str(d.status.get("reason") or "")) for d in self.cache.all(Domain)
+    def _sources(self) -> scrape.Sources:
+        return scrape.Sources(
+            answerer=self._answerer,
+            cache=self.cache,
+            client=self._client,
+            issuers=self._issuers,
+            lease=self._lease,
+            ledger=self._ledger,
+            queue=self._queue,
+            synced_age=lambda: time.monotonic() - self.reconciler.synced_at if self.reconciler.synced_at else 0.0,
+            may_work=self._may_work,
+            has_worked=lambda: self._was_leader,
         )
-        return {
-            "leader": self._may_work(),
-            "synced_age": time.monotonic() - self.reconciler.synced_at if self.reconciler.synced_at else 0.0,
-            "queue": self._queue.depth(),
-            "domains": domains,
-            "challenges": {"answered": self._answerer.answered, "refused": self._answerer.refused},
-            "requests": dict(self._client.requests),
-        }
 
 
 def _system_roots() -> bytes:

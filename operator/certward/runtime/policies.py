@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.client import Client
+from certward.logs import say
 from certward.model import policy
 from certward.model.policy import DefaultChange, Effective, Rules
 from certward.model.resources import App, Key, TLSPolicy, format_time, parse_time
 from certward.names import DEFAULTS_CONFIGMAP, LABEL_MANAGED_BY, MANAGED_BY
 from certward.plan import policy as decisions
+from certward.plan.events import of_policy
+from certward.runtime.events import Events
 
 log = logging.getLogger(__name__)
 
@@ -19,12 +22,13 @@ log = logging.getLogger(__name__)
 class Policies:
     """Knows the policies, and since when which revision has been the default. For many threads."""
 
-    def __init__(self, config: Config, client: Client, cache: Cache, *, namespace: str) -> None:
+    def __init__(self, config: Config, client: Client, cache: Cache, *, namespace: str, events: Events) -> None:
         self._default = config.tls.default_revision
         self._floor = config.tls.floor.min_version
         self._client = client
         self._cache = cache
         self._namespace = namespace
+        self._events = events
         self._history: tuple[DefaultChange, ...] = ()
 
     def load(self) -> None:
@@ -76,8 +80,10 @@ class Policies:
         written = self._client.apply_status(found, wanted)
         accepted, before = wanted["conditions"][0], (found.status.get("conditions") or [{}])[0]
         if (before.get("status"), before.get("reason")) != (accepted["status"], accepted["reason"]):
-            log.info("%s: Accepted=%s (%s)", key, accepted["status"], accepted["reason"])
+            words = f"Accepted={accepted['status']} ({accepted['reason']})"
+            say(log, logging.INFO, key, words, reason=accepted["reason"])
         if written:
+            self._events.tell(found, of_policy(found, wanted))
             self._cache.put(TLSPolicy.from_body(written))
 
     def _rules(self) -> Rules:

@@ -1,18 +1,18 @@
 """The looks before a CA is asked: the challenge path at the ingress, then DNS, CAA and the path from outside."""
 
 import secrets as randomness
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import NamedTuple
 
 from certward.acme.client import Issuer
+from certward.acme.dns01 import issuer_domains
 from certward.config import Config
 from certward.errors import Transient
-from certward.model.resources import Key, key_of
+from certward.model.resources import key_of
 from certward.names import CHALLENGE_PATH
+from certward.plan import challenges
 from certward.plan.observed import Observed, Plan
 from certward.probe.caa import CAAPolicy
 from certward.probe.fetch import Fetcher, Ports
@@ -20,8 +20,9 @@ from certward.probe.handshake import probe_name
 from certward.probe.httpget import http_get
 from certward.probe.link import ProbeFailed
 from certward.probe.preflight import Outcome, Preflight, preflight
-from certward.probe.resolver import Resolver
 from certward.runtime.addresses import Addresses
+from certward.runtime.dns_preflight import DnsPreflights
+from certward.runtime.flights import NO_PLACE, UNTIL_TOLD, Flights
 from certward.runtime.issuers import Issuers
 from certward.runtime.memory import Memory
 from certward.runtime.reports import Reports
@@ -33,11 +34,6 @@ _PAUSE = timedelta(milliseconds=100)
 _BURST = 0.6
 #: When nobody has looked for so long (the API server was away), what was waited before does not count.
 _GAP = 10.0
-#: Slow names are looked up beside the workers: at most so many at a time.
-_FLIGHTS = 64
-#: So long a worker waits for a look from outside; then it does something else until it is told.
-_WAITS = 0.05
-_UNTIL_TOLD = timedelta(minutes=2)
 _NOT_YET_ROUTED = ("ChallengeBlocked", "ChallengeUnreachable")
 _OK, _REFUSALS = 200, (401, 403)
 
@@ -52,19 +48,17 @@ class Preflights:
         addresses: Addresses,
         reports: Reports,
         *,
-        wake: Callable[[Key], None],
         is_busy: Callable[[], bool],
+        fetcher: Fetcher,
+        flights: Flights,
+        by_dns: DnsPreflights,
     ) -> None:
         self._mode = config.dns.preflight
         self._issuers = issuers
         self._addresses = addresses
         self._reports = reports
-        self._wake = wake
         self._is_busy = is_busy
-        resolver = Resolver([(server.host, server.port) for server in config.dns.resolvers])
-        self._fetcher = Fetcher(resolver, ports=_ports(config))
-        self._pool = ThreadPoolExecutor(_FLIGHTS, thread_name_prefix="preflight")
-        self._places = threading.BoundedSemaphore(_FLIGHTS)
+        self._fetcher, self._flights, self._by_dns = fetcher, flights, by_dns
 
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         """Take a look.
@@ -75,6 +69,17 @@ class Preflights:
         Raises:
             OperatorError: something is wrong with the hostname, or the CA or the API server could not be asked.
         """
+        if observed.challenge != "http-01":
+            return self._by_dns.step(observed, plan, memory)
+        try:
+            return self._step(observed, plan, memory)
+        except Transient as failure:
+            if failure.reason not in challenges.HTTP_ONLY or not observed.ways.has_others:
+                raise
+            memory.http_failure, memory.preflight_since = failure, None
+            return None
+
+    def _step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         started = time.monotonic()
         if memory.flight is None:
             if started < memory.settle_until:
@@ -86,7 +91,7 @@ class Preflights:
             if pause is not None:
                 return pause
             if self._mode != "off" and not self._take_off(observed, issuer, memory):
-                return _PAUSE
+                return NO_PLACE
         return self._land(observed, memory)
 
     def is_answered(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
@@ -122,17 +127,12 @@ class Preflights:
 
     def _take_off(self, observed: Observed, issuer: Issuer, memory: Memory) -> bool:
         """Start the look from outside; False when too many are under way."""
-        meta = issuer.directory().get("meta")
-        names = meta.get("caaIdentities") if isinstance(meta, dict) else None
-        identities = tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
-        caa = CAAPolicy(identities, issuer.account_url, "http-01", is_wildcard=False)
+        caa = CAAPolicy(issuer_domains(issuer.directory()), issuer.account_url, "http-01", is_wildcard=False)
         thumbprint = self._thumbprint(observed) or issuer.thumbprint
         question = Preflight(caa, observed.dns_targets, thumbprint, self._mode)
-        if not self._places.acquire(blocking=False):  # after all that may fail, so that the place is given back
-            return False
-        memory.flight = self._pool.submit(preflight, observed.domain.hostname, question, self._fetcher)
-        memory.flight.add_done_callback(lambda _: self._places.release())
-        return True
+        hostname = observed.domain.hostname
+        memory.flight = self._flights.start(preflight, hostname, question, self._fetcher)
+        return memory.flight is not None
 
     def _thumbprint(self, observed: Observed) -> str | None:
         """What every replica's answerer answers with now: before an order is written down it knows of no fallback."""
@@ -144,11 +144,8 @@ class Preflights:
         """Take in what a look from outside has shown, if there was one."""
         flight = memory.flight
         if flight is not None:
-            if not wait([flight], timeout=_WAITS).done:
-                # Only now: one that was told while it is worked on would come again at once, whatever pause follows.
-                key = key_of(observed.domain)
-                flight.add_done_callback(lambda _: self._wake(key))
-                return _UNTIL_TOLD
+            if not self._flights.is_over(flight, key_of(observed.domain)):
+                return UNTIL_TOLD
             memory.flight = None  # even if it has ended by a mistake of ours: the next look is a new one
             memory.preflight_seen = time.monotonic()  # so that a slow look is not taken for a time without looks
             outcome = flight.result()
@@ -195,7 +192,7 @@ def _look(address: tuple[str, int], hostname: str, thumbprint: str) -> _Problem 
     )
 
 
-def _ports(config: Config) -> Ports:
+def ports(config: Config) -> Ports:
     """Where plain HTTP is found at the DNS target: 80, unless the target is an entry of the ingress as configured.
 
     That is for CAs that ask elsewhere than at port 80.

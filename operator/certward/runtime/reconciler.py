@@ -12,6 +12,7 @@ from certward.kube.cache import Cache
 from certward.kube.client import Client, Object
 from certward.kube.foreign import SELECTOR, ForeignRoutes
 from certward.kube.routes import ROUTE_KINDS
+from certward.logs import say
 from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, key_of
 from certward.runtime.apps import Apps
 from certward.runtime.builtin import Builtins
@@ -194,7 +195,7 @@ class Reconciler:
         except OperatorError as error:
             outcome = error.reason
             pause = self._back_off(key)
-            log.warning("%s: %s; again in %.1f s", key, error, pause)
+            say(log, logging.WARNING, key, f"{error}; again in {pause:.1f} s", reason=error.reason)
             self._queue.add(key, pause)
         except Exception:  # a mistake in one object's path must not stop the others
             outcome = "bug"

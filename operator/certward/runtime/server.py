@@ -35,6 +35,7 @@ class HealthServer:
         self._health = health
         self._readiness = readiness
         self._loop = asyncio.new_event_loop()
+        self._scraping = asyncio.Lock()
         self._started = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
@@ -90,4 +91,6 @@ class HealthServer:
         return web.json_response(facts, status=200 if is_ready else 503)
 
     async def _on_metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        async with self._scraping:  # one at a time, beside the loop: with many Domains it takes a moment
+            body = await asyncio.to_thread(generate_latest)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -9,8 +9,10 @@ the order of suites and groups, the TLS 1.3 suites.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from certward.errors import Blocked
+from certward.model.hostnames import is_wildcard
 from certward.model.policy import HSTS
 from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
@@ -61,6 +63,8 @@ _SUITES = frozenset(
 )
 _REDIRECT = "certward-redirect"
 _CHALLENGE, _PLAIN, _SECURE = "challenge", "http", "https"
+#: How many paths of a wildcard may begin with each other.
+_DEPTHS = 4
 
 
 class Traefik(Dialect):
@@ -108,21 +112,24 @@ class Traefik(Dialect):
         own.append(chain)
         if host.routes.secret_name and host.routes.profile is not None:
             option = _tls_option(host.domain, host.routes.profile)
-            own += [option, _secure(host, option, chain)]
+            own += [option, *_secure(host, option, chain)]
         elif not host.routes.secret_name:
-            unwanted += [_ref(host.domain, _SECURE), ObjectRef("TLSOption", *_beside(host.domain, _SECURE))]
+            unwanted += [*_refs(host.domain, _SECURE), ObjectRef("TLSOption", *_beside(host.domain, _SECURE))]
 
         if host.routes.redirect:
             redirect = _redirect(host.domain.meta.namespace)
             shared.append(redirect)
             allowed.append(redirect)
         chain = _chain(host.domain, _PLAIN, allowed)
-        own += [chain, _plain(host, chain)]
+        own += [chain, *_plain(host, chain)]
+        there = {manifest["metadata"]["name"] for manifest in own}
+        roles = (_PLAIN, _SECURE) if host.routes.secret_name and host.routes.profile is not None else (_PLAIN,)
+        unwanted += [ref for role in roles for ref in _refs(host.domain, role) if ref.name not in there]
         return Rendered(shared=tuple(shared), own=tuple(own), unwanted=tuple(unwanted))
 
     def all_of(self, domain: Domain) -> tuple[ObjectRef, ...]:
         """Every object that this dialect may have made for a Domain."""
-        routes = [_ref(domain, role) for role in (_CHALLENGE, _PLAIN, _SECURE)]
+        routes = [_ref(domain, _CHALLENGE), *_refs(domain, _PLAIN), *_refs(domain, _SECURE)]
         chains = [ObjectRef("Middleware", *_beside(domain, role)) for role in (_PLAIN, _SECURE)]
         return (*routes, *chains, ObjectRef("TLSOption", *_beside(domain, _SECURE)))
 
@@ -143,6 +150,12 @@ def _name(domain: Domain, role: str) -> str:
 
 def _ref(domain: Domain, role: str) -> ObjectRef:
     return ObjectRef("Ingress", domain.meta.namespace, _name(domain, role))
+
+
+def _refs(domain: Domain, role: str) -> list[ObjectRef]:
+    """All Ingresses that a role may have: one, and for wildcards one for each depth of paths."""
+    deeper = range(1, _DEPTHS) if is_wildcard(domain.hostname) else ()
+    return [_ref(domain, role), *(_ref(domain, f"{role}-{depth}") for depth in deeper)]
 
 
 def _beside(domain: Domain, role: str) -> tuple[str, str]:
@@ -169,19 +182,45 @@ def _challenge(host: Host) -> Manifest:
     return _ingress(host, _CHALLENGE, {f"{_ROUTER}.entrypoints": "web"}, [challenge_path(host.challenge_port)])
 
 
-def _plain(host: Host, chain: Manifest) -> Manifest:
+def _plain(host: Host, chain: Manifest) -> list[Manifest]:
     annotations = {f"{_ROUTER}.entrypoints": "web", f"{_ROUTER}.middlewares": _reference(chain)}
-    return _ingress(host, _PLAIN, annotations, app_paths(host.app))
+    return list(_routes(host, _PLAIN, annotations))
 
 
-def _secure(host: Host, option: Manifest, chain: Manifest) -> Manifest:
+def _secure(host: Host, option: Manifest, chain: Manifest) -> list[Manifest]:
     annotations = {
         f"{_ROUTER}.entrypoints": "websecure",
         f"{_ROUTER}.middlewares": _reference(chain),
         f"{_ROUTER}.tls": "true",
         f"{_ROUTER}.tls.options": _reference(option),
     }
-    return _ingress(host, _SECURE, annotations, app_paths(host.app), host.tls)
+    return list(_routes(host, _SECURE, annotations, host.tls))
+
+
+def _routes(host: Host, role: str, annotations: dict[str, str], tls: Sequence[Manifest] = ()) -> Iterator[Manifest]:
+    """The Ingress with the App's paths, or several of them for a wildcard.
+
+    To Traefik the longer of two rules is the more specific one, so a path of `*.d` would go before the host `a.d`. The
+    routes of a wildcard therefore get priorities below those of any rule. Priorities are an Ingress's as a whole, so
+    paths of which one begins with the other are in Ingresses of their own.
+    """
+    if not is_wildcard(host.domain.hostname):
+        yield _ingress(host, role, annotations, app_paths(host.app), tls)
+        return
+    by_depth: dict[int, list[Manifest]] = {}
+    paths = app_paths(host.app)
+    for path in paths:
+        depth = sum(path["path"].startswith(other["path"]) for other in paths) - 1
+        by_depth.setdefault(depth, []).append(path)
+    if len(by_depth) > _DEPTHS:
+        raise Blocked(
+            "TooManyPaths",
+            f"On Traefik at most {_DEPTHS} paths of a wildcard hostname, / among them, may begin with each other; use "
+            "fewer in spec.paths of the App.",
+        )
+    for depth, group in sorted(by_depth.items()):
+        name = f"{role}-{depth}" if depth else role
+        yield _ingress(host, name, {**annotations, f"{_ROUTER}.priority": str(depth + 1)}, group, tls)
 
 
 def _ingress(

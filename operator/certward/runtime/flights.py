@@ -1,0 +1,51 @@
+"""What takes long and is nobody's computing: done beside the workers, who let go of the key until it is over."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+from typing import ParamSpec, TypeVar
+
+from certward.model.resources import Key
+
+#: So long a worker waits for a flight; then it does something else until it is told.
+_WAITS = 0.05
+#: How soon a worker comes back that did not get a place, and one that is told when a flight is over.
+NO_PLACE = timedelta(milliseconds=100)
+UNTIL_TOLD = timedelta(minutes=2)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Flights:
+    """A bounded number of threads. For many threads.
+
+    Args:
+        name: of the threads.
+        places: how many flights may be under way.
+        wake: has a key worked on again.
+    """
+
+    def __init__(self, name: str, places: int, wake: Callable[[Key], None]) -> None:
+        self._pool = ThreadPoolExecutor(places, thread_name_prefix=name)
+        self._places = threading.BoundedSemaphore(places)
+        self._wake = wake
+
+    def start(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R] | None:
+        """Start a flight; None when too many are under way."""
+        if not self._places.acquire(blocking=False):
+            return None
+        flight = self._pool.submit(work, *args, **kwargs)
+        flight.add_done_callback(lambda _: self._places.release())
+        return flight
+
+    def is_over(self, flight: Future[R], key: Key) -> bool:
+        """Whether a flight is over, or is within a moment; else the key is worked on again once it is.
+
+        Told only now: a key that was told while it is worked on would come again at once, whatever pause follows.
+        """
+        if wait([flight], timeout=_WAITS).done:
+            return True
+        flight.add_done_callback(lambda _: self._wake(key))
+        return False

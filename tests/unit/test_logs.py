@@ -1,0 +1,118 @@
+"""The log: a line for people or an object for machines, and never a key or token in it."""
+
+import base64
+import json
+import logging
+
+import pytest
+
+from certward import logs
+from certward.model import keys
+from certward.model.resources import Key
+
+KEY = Key("Domain", "team-a", "www")
+log = logging.getLogger("certward.test")
+
+#: Made up here, so that no scanner for secrets stumbles over this file.
+PEM = keys.generate_key("ECDSA-P256").decode()
+JWT = ".".join(base64.urlsafe_b64encode(part * 3).decode().strip("=") for part in (b'{"alg":"ES256"}', b"{}xx", b"s"))
+
+
+@pytest.fixture
+def said(capsys):
+    """Sets the log up in a style; -> a function that returns what has been written since."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()  # pytest's own, which are not to be closed
+
+    def start(style, level="info"):
+        logs.set_up(level, style)
+        return lambda: capsys.readouterr().err
+
+    yield start
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_people_get_a_line(said):
+    text = said("text")
+    logs.say(log, logging.INFO, KEY, "Failing (DNSNotFound)", hostname="www.example.com", reason="DNSNotFound")
+    logs.say(log, logging.WARNING, Key("App", "team-a", "shop"), "pinned")
+    first, second = text().splitlines()
+    assert first.endswith(" INFO    Domain team-a/www (www.example.com): Failing (DNSNotFound)")
+    assert second.endswith("Z WARNING App team-a/shop: pinned")
+
+
+def test_machines_get_fields(said):
+    text = said("json")
+    logs.say(
+        log, logging.INFO, KEY, "Failing (DNSNotFound)", hostname="www.example.com", reason="DNSNotFound", state=""
+    )
+    entry = json.loads(text())
+    assert entry.pop("time").endswith("+00:00")
+    assert entry == {
+        "level": "info",
+        "logger": "certward.test",
+        "message": "Domain team-a/www (www.example.com): Failing (DNSNotFound)",
+        "kind": "Domain",
+        "namespace": "team-a",
+        "name": "www",
+        "hostname": "www.example.com",
+        "reason": "DNSNotFound",
+    }
+
+
+def test_an_object_a_line_whatever_is_in_it(said):
+    text = said("json")
+    log.error("three\nfour", exc_info=ValueError("one\ntwo"))
+    (line,) = text().splitlines()
+    assert json.loads(line)["traceback"].endswith("ValueError: one\ntwo")
+
+
+def test_details_are_shown_when_asked_for(said):
+    text = said("text", "debug")
+    logs.say(log, logging.DEBUG, KEY, "a step")
+    assert "a step" in text()
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        (PEM, PEM.splitlines()[1]),
+        (json.dumps({"tls.key": PEM}), PEM.splitlines()[1]),
+        (PEM[:120], PEM.splitlines()[1][:40]),
+        (f"Authorization: Bearer {JWT}", JWT[-10:]),
+        ("Authorization: Bearer abc123.def456-ghi", "def456"),
+        ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "dXNlcjpwYXNzd29yZA"),
+        (f"the token is {JWT}.", JWT[-10:]),
+        ('{"kty": "EC", "d": "' + "x1Y2z3" * 7 + '"}', "x1Y2z3"),
+        ('{"kty":"oct","k":"' + "x1Y2z3" * 7 + '"}', "x1Y2z3"),
+        ("https://user:pass-word@proxy.example:3128/", "pass-word"),
+        ("https://x.example/?token=s3cr3t-s3cr3t&x=1", "s3cr3t"),
+        ("hmacKey: s3cr3t-s3cr3t", "s3cr3t"),
+    ],
+    ids=["PEM", "PEM in JSON", "cut PEM", "JWT", "bearer", "basic", "bare JWT", "JWK", "HMAC", "URL", "query", "YAML"],
+)
+def test_secrets_are_cut_out(said, style, line, secret):
+    text = said(style)
+    log.info("the CA says: %s", line)
+    log.error("it failed", exc_info=RuntimeError(line))
+    logs.say(log, logging.INFO, KEY, "it failed", reason=line)
+    written = text()
+    assert written.count("[cut out]") >= 2
+    assert secret not in written
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Domain team-a/www (www.example.com): certificate 3f2a stored",
+        "https://ca.example:14000/order/AbC-123_x",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "the token of the challenge: tokens are public",
+        "fingerprint 0b7e2c8e3f0d4f6f9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a3928",
+    ],
+)
+def test_what_is_no_secret_stays(line):
+    assert logs.scrub(line) == line
