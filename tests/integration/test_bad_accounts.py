@@ -46,6 +46,14 @@ def stack(cluster: Cluster) -> Iterator[ExitStack]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def plain(cluster: Cluster, stack: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> OwnPebble:
+    """A CA for accounts that go bad."""
+    pebble = stack.enter_context(OwnPebble(cluster, tmp_path_factory.mktemp("plain"), "plain"))
+    stack.callback(cluster.kubectl, "-n", NAMESPACE, "delete", "secret", "certward-account-plain", "--ignore-not-found")
+    return pebble
+
+
 @pytest.fixture
 def shop(cluster: Cluster) -> Iterator[str]:
     """A namespace whose Domains are gone afterwards."""
@@ -132,7 +140,7 @@ SECRETS = {"wrong": WRONG_KEY.encode(), "garbage": b"\xff\xfe not base64url", "r
 
 
 def test_a_wrong_external_account_is_named_and_used_once_it_is_right(
-    cluster: Cluster, stack: ExitStack, bound: OwnPebble, shop: str
+    cluster: Cluster, stack: ExitStack, bound: OwnPebble, plain: OwnPebble, shop: str
 ) -> None:
     for name, value in SECRETS.items():
         put_secret(cluster, f"{HMAC_SECRET}-{name}", HMAC_FIELD, value)
@@ -145,10 +153,12 @@ def test_a_wrong_external_account_is_named_and_used_once_it_is_right(
             cluster.kubectl, "-n", NAMESPACE, "delete", "secret", f"certward-account-{name}", "--ignore-not-found"
         )
     ca = bound.says()
-    cluster.up(patch={"issuers": [bound.issuer(**fields) | {"name": name} for name, fields in BINDINGS.items()]})
+    wrong = [bound.issuer(**fields) | {"name": name} for name, fields in BINDINGS.items()]
+    cluster.up(patch={"issuers": [*wrong, plain.issuer()]})
     observer.apply(cluster, shop, *(observer.app(name, issuer=name) for name in BINDINGS))
     for name in BINDINGS:
         add(cluster, shop, name, of=name)
+    add(cluster, shop, "anybody")  # of an App that leaves it open who issues
 
     told = {name: until_told(cluster, shop, name, "CARejected") for name in BINDINGS}
     for name in ("wrong-key", "no-base64", "unknown-id"):
@@ -164,27 +174,22 @@ def test_a_wrong_external_account_is_named_and_used_once_it_is_right(
         "of issuer no-binding.",
     )
     assert ca.orders() == []
+    issued = observer.until_settled(cluster, shop, ["anybody"], SOON)["anybody"]
+    why = observer.condition(issued, "CertificateIssued")["message"]
+    assert why.startswith("Issued by plain, because wrong-key could not; wrong-key is asked again at the renewal. ")
 
     # A Secret that is mended is noticed; a mended configuration starts the operator anew.
     for name in ("wrong", "garbage", "missing"):
         put_secret(cluster, f"{HMAC_SECRET}-{name}", HMAC_FIELD, HMAC_KEY.encode())
     observer.until_settled(cluster, shop, ["wrong-key", "no-base64", "no-secret"], SOON)
-    right = {name: binding(KEY_ID, "right") for name in BINDINGS}
-    cluster.up(patch={"issuers": [bound.issuer(**fields) | {"name": name} for name, fields in right.items()]})
-    observer.until_settled(cluster, shop, BINDINGS, SOON)
+    right = [bound.issuer(**binding(KEY_ID, "right")) | {"name": name} for name in BINDINGS]
+    cluster.up(patch={"issuers": [*right, plain.issuer()]})
+    observer.until_settled(cluster, shop, [*BINDINGS, "anybody"], SOON)
     assert len(ca.orders()) == len(BINDINGS)
     assert observer.metric(cluster, "certward_bugs_total") == 0
 
 
 # The account's key.
-
-
-@pytest.fixture(scope="module")
-def plain(cluster: Cluster, stack: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> OwnPebble:
-    """A CA for accounts that go bad."""
-    pebble = stack.enter_context(OwnPebble(cluster, tmp_path_factory.mktemp("plain"), "plain"))
-    stack.callback(cluster.kubectl, "-n", NAMESPACE, "delete", "secret", "certward-account-plain", "--ignore-not-found")
-    return pebble
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,8 @@ class Issuance:
     def failed(self, observed: Observed, memory: Memory, failure: OperatorError) -> None:
         """Take note of a failure; what cannot go on is dropped, so that the next attempt starts afresh."""
         memory.failure = failure
-        memory.is_preflighted = False
+        if not isinstance(failure, RateLimited | IssuerUnusable) and failure.reason != "CAUnavailable":
+            memory.is_preflighted = False  # trouble of the CA's says nothing of the hostname
         memory.preflight_since = None
         has_order = memory.order is not None or bool(observed.order_url)
         if _can_do_without_http(observed, failure, memory):
