@@ -48,6 +48,8 @@ class Api:
 
         self._client, self.place = _load(kubeconfig, context)
         self._pool = self._client.rest_client.pool_manager
+        #: What the server's clock said in its last answer, as HTTP writes it.
+        self.date = ""
         self.server = str(self._client.configuration.host).rstrip("/")
         self._timeout = urllib3.Timeout(connect=min(5.0, timeout), read=timeout)
 
@@ -165,6 +167,7 @@ class Api:
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _unreachable(self.server, self.place, error) from None
+        self.date = answer.headers.get("Date", "")
         try:
             parsed = json.loads(answer.data)
         except ValueError:
@@ -177,6 +180,7 @@ def _load(kubeconfig: str | None, context: str | None) -> tuple[Any, Place]:
     from kubernetes import client, config
 
     configuration = client.Configuration()
+    configuration.connection_pool_maxsize = 16  # some commands ask for several things at once
     files = kubeconfig or os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
     is_there = any(Path(file).is_file() for file in files.split(os.pathsep) if file)
     if not is_there and not kubeconfig and (_IN_CLUSTER / "token").is_file():

@@ -67,6 +67,11 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
+def are(names: Sequence[str]) -> str:
+    """The verb behind names: "is" or "are"."""
+    return "is" if len(names) == 1 else "are"
+
+
 def sentence(text: str) -> str:
     """Text with a full stop at its end."""
     text = text.strip()
