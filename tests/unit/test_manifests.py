@@ -184,6 +184,7 @@ def test_operator_may_do_exactly_this():
         ("traefik.io", "middlewares"): write,
         ("traefik.io", "tlsoptions"): write,
         ("projectcontour.io", "httpproxies"): write | {"watch"},
+        ("projectcontour.io", "tlscertificatedelegations"): write,
         ("gateway.networking.k8s.io", "httproutes"): write | {"watch"},
         ("gateway.networking.k8s.io", "listenersets"): write | {"watch"},
         ("gateway.networking.k8s.io", "gateways"): read,
@@ -197,6 +198,8 @@ def test_operator_may_do_exactly_this():
         ("events.k8s.io", "events"): {"create", "patch"},
     }
     assert rules("Role") == {
+        ("certward.dev", "apps"): {"create", "update", "delete"},  # of the platform's own names
+        ("certward.dev", "domains"): {"create", "update", "delete"},
         ("coordination.k8s.io", "leases"): {"get", "create", "update", "patch"},
         ("", "configmaps"): {"get", "create", "patch"},
         ("discovery.k8s.io", "endpointslices"): read,
