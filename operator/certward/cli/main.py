@@ -16,6 +16,7 @@ import typer
 from certward import __version__
 from certward.cli import certs, domains, migrate, tls, tls_policy, tls_upgrade
 from certward.cli.command import with_common
+from certward.cli.importing import command as importing
 
 EXIT_CODES = """\b
 Exit codes:
@@ -57,6 +58,7 @@ app.callback()(with_common(_root))
 app.add_typer(domains.group, name="domains")
 app.add_typer(certs.group, name="certs")
 app.add_typer(tls.group, name="tls")
+app.add_typer(importing.group, name="import")
 #: Modules that add their commands to a group when they are loaded.
 COMMANDS = (migrate, tls_policy, tls_upgrade)
 
