@@ -18,6 +18,7 @@ from certward.cli import certs, domains, migrate, tls, tls_policy, tls_upgrade
 from certward.cli.command import with_common
 from certward.cli.doctor import command as doctor
 from certward.cli.explain import command as explain
+from certward.cli.importing import command as importing
 
 EXIT_CODES = """\b
 Exit codes:
@@ -61,6 +62,7 @@ app.add_typer(certs.group, name="certs")
 app.add_typer(tls.group, name="tls")
 app.add_typer(explain.group)
 app.add_typer(doctor.group)
+app.add_typer(importing.group, name="import")
 #: Modules that add their commands to a group when they are loaded.
 COMMANDS = (migrate, tls_policy, tls_upgrade)
 
