@@ -580,6 +580,18 @@ NOT_BROKEN: dict[str, tuple[Facts, str, Verdict, str]] = {
         Verdict.NOT_LOOKED_AT,
         "Not yet.",
     ),
+    "the challenge is blocked, but DNS-01 is there": (
+        replace(
+            NEW,
+            secret=secret(ISSUED),
+            served=GOOD.served,
+            has_dns_challenges=True,
+            path=(seen(Shown.WRONG, "answers with status 403"),),
+        ),
+        "Challenge",
+        Verdict.WARNING,
+        "the platform can have it done by DNS. 198.51.100.1, to which",
+    ),
     "a wildcard": (
         replace(
             GOOD,

@@ -205,7 +205,8 @@ def _classes(session: Session, config: Config | Unseen) -> Iterator[Check]:
     for name in sorted(there | configured):
         found = classes.find(api, name, None if isinstance(config, Unseen) else config)
         if isinstance(found, classes.Class):
-            dialects.add(found.dialect.name)
+            if name in used or isinstance(default, Unseen):
+                dialects.add(found.dialect.name)
             yield Check("Ingress class", of_ingress.engine(name, found.dialect.capabilities, is_used=name in used))
     if unseen and not (there | configured):
         yield Check("Ingress class", not_looked_at(f"Ingress classes: {unseen.why}."))

@@ -170,6 +170,7 @@ class Facts:
         routes: the objects that route it.
         served: handshakes, at each address.
         policies: TLSPolicies of the namespace.
+        has_dns_challenges: the platform is known to validate by DNS where that by HTTP does not work.
         events: newest last.
         app_flag: how the App is named to other commands, such as " -n team-a -a shop".
     """
@@ -189,6 +190,7 @@ class Facts:
     routes: RouteLook | Unseen = _UNASKED
     served: tuple[ServedLook, ...] | Unseen = _UNASKED
     policies: tuple[TLSPolicy, ...] | Unseen = ()
+    has_dns_challenges: bool = False
     events: tuple[Event, ...] = ()
     app_flag: str = ""
 

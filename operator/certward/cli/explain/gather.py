@@ -136,6 +136,7 @@ def _seen(api: Api, facts: Facts, domain: Domain, seeing: Eyes, operator_namespa
             secret=secret,
             secret_name=secret_name,
             policies=policies if isinstance(policies, Unseen) else tuple(read(TLSPolicy, policies)),
+            has_dns_challenges=isinstance(config, Config) and _has_dns_challenges(config),
             events=events.result(),
         )
         path = pool.submit(looks.look_at_path, seeing, facts.hostname, facts.names)
@@ -153,6 +154,10 @@ def _seen(api: Api, facts: Facts, domain: Domain, seeing: Eyes, operator_namespa
             )
             facts = replace(facts, routes=routes, missing_service=see(lambda: _missing_service(api, app)))
         return replace(facts, path=path.result(), served=served.result(), caa=caa.result())
+
+
+def _has_dns_challenges(config: Config) -> bool:
+    return config.challenge.dns01.rfc2136 is not None or config.challenge.dns_persist01
 
 
 def _app(body: Object | Unseen | None) -> App | Unseen | None:

@@ -81,14 +81,14 @@ def port80(facts: Facts) -> Finding:
     closed = [each for each in looks if each.look.shown is Shown.CLOSED]
     circles = [each for each in looks if each.look.is_loop]
     for each in (*closed, *circles):
-        return _for_renewal(facts, broken(_path_words(facts, each)))
+        return _by_http(facts, broken(_path_words(facts, each)))
     reached = [each for each in looks if each.look.shown not in _NO_CONNECTION]
     if reached:
         return ok(f"Plain HTTP is answered at {words.listed([each.where for each in reached])}.")
     silent = words.listed([each.where for each in looks])
     if isinstance(facts.served, tuple) and any(not each.failure for each in facts.served):
         said = f"{silent} does not answer plain HTTP for {facts.hostname}, although it answers HTTPS."
-        return _for_renewal(facts, broken(said, _open(facts)))
+        return _by_http(facts, broken(said, _open(facts)))
     return _by_status(facts, "ChallengeUnreachable", f"{silent} cannot be reached from here; name an address by --http")
 
 
@@ -103,7 +103,7 @@ def challenge(facts: Facts) -> Finding:
     if wrong and facts.reason in NOT_ASKED:
         return not_looked_at("No challenges are answered, since no CA is asked; why not stands further down the chain.")
     for each in wrong:
-        return _for_renewal(facts, broken(f"{_path_words(facts, each)}{_culprits(facts)}"))
+        return _by_http(facts, broken(f"{_path_words(facts, each)}{_culprits(facts)}"))
     rights = [each.where for each in looks if each.look.shown is Shown.RIGHT]
     if not rights:
         return _by_status(facts, "ChallengeBlocked", "the addresses cannot be reached from here; name one by --http")
@@ -210,6 +210,14 @@ def _told(facts: Facts, verdict: Verdict) -> Finding:
 
 def _graver(facts: Facts) -> Finding:
     return _for_renewal(facts, _told(facts, Verdict.BROKEN))
+
+
+def _by_http(facts: Facts, found: Finding) -> Finding:
+    """What keeps a CA from validating by HTTP matters less where it can by DNS."""
+    if not facts.has_dns_challenges:
+        return _for_renewal(facts, found)
+    words_ = f"Validation by HTTP does not work like this; the platform can have it done by DNS. {found.words}"
+    return Finding(Verdict.WARNING, words_, found.advice, told_at=found.told_at)
 
 
 def _for_renewal(facts: Facts, found: Finding) -> Finding:
