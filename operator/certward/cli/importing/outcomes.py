@@ -66,7 +66,8 @@ def _issuer_notes(wish: Wish, work: Work) -> Iterator[Note]:
         if wish.issuer in issuers.by_dns:
             yield lost(
                 f"{wish.issuer} proves hostnames by DNS-01; Certward proves them by HTTP-01, at port 80.",
-                "See that the CA can reach them there before you turn automatic certificates on.",
+                "See that the CA can reach them there (kubectl certward explain HOSTNAME) before you turn automatic "
+                "certificates on.",
             )
         return
     if wish.issuer in issuers.names or wish.issuer.group != "cert-manager.io":
