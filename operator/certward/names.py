@@ -15,6 +15,8 @@ LABEL_APP = f"{GROUP}/app"
 ANNOTATION_DEFAULT_REVISION = f"{GROUP}/tls-default-revision"
 ANNOTATION_REFRESH = f"{GROUP}/refresh"
 ANNOTATION_REVOKE = f"{GROUP}/revoke"
+#: On the Secret of an issuer's account: asks for a new key.
+ANNOTATION_ROLLOVER = f"{GROUP}/rollover"
 #: On everything that Certward writes for a host: a digest of what was written.
 ANNOTATION_RENDERED = f"{GROUP}/rendered"
 

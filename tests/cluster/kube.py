@@ -83,10 +83,27 @@ def await_definitions(ports: Ports, pki: Pki, documents: Iterable[dict[str, Any]
         )
 
 
-def base(state: State) -> list[dict[str, Any]]:
-    """Return the objects of manifests/base without its Deployments: there are no nodes to run them on."""
+def base(state: State, configuration: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of manifests/base with the operator's configuration of this cluster.
+
+    There are no Deployments among them: there are no nodes to run them on.
+    """
     rendered = kubectl(state, "kustomize", str(CHECKOUT / "manifests" / "base"))
-    return [document for document in yaml.safe_load_all(rendered) if document and document["kind"] != "Deployment"]
+    objects = [document for document in yaml.safe_load_all(rendered) if document and document["kind"] != "Deployment"]
+    for each in objects:
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] == "certward-config":
+            each["data"] = {"config.yaml": yaml.safe_dump(_readable_elsewhere(configuration), sort_keys=False)}
+    return objects
+
+
+def _readable_elsewhere(configuration: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with roots in the place of the names of files that hold them."""
+
+    def inlined(issuer: dict[str, Any]) -> dict[str, Any]:
+        file = Path(str(issuer.get("caBundle") or ""))
+        return {**issuer, "caBundle": file.read_text()} if file.is_file() else issuer
+
+    return {**configuration, "issuers": [inlined(issuer) for issuer in configuration.get("issuers") or ()]}
 
 
 def endpoint_address(wish: Wish) -> str:

@@ -125,7 +125,15 @@ class _Run:
         groups = {each["spec"]["group"] for each in definitions if each["kind"] == "CustomResourceDefinition"}
         later = [each for each in objects if each["apiVersion"].partition("/")[0] in groups]
         at_once = [each for each in objects if each not in later]
-        kube.apply(state, [*definitions, *kube.base(state), *at_once, endpoints])
+        kube.apply(
+            state,
+            [
+                *definitions,
+                *kube.base(state, operator_process.configuration(wish, ports, self._keys)),
+                *at_once,
+                endpoints,
+            ],
+        )
         kube.await_definitions(ports, self._keys, definitions)
         if later:
             kube.apply(state, later)

@@ -70,8 +70,13 @@ def free_ports(count: int) -> list[int]:
         return [listener.getsockname()[1] for listener in listeners]
 
 
-def self_signed(name: str, *hosts: str, algorithm: str = "ECDSA") -> tuple[bytes, bytes]:
-    """Give a certificate of a day's life and its key, both PEM; the algorithm is ECDSA (P-256) or RSA (2048 bits)."""
+def self_signed(
+    name: str, *hosts: str, algorithm: str = "ECDSA", left: dt.timedelta = dt.timedelta(days=1)
+) -> tuple[bytes, bytes]:
+    """Give a certificate and its key, both PEM; the algorithm is ECDSA (P-256) or RSA (2048 bits).
+
+    `left` is how long the certificate is valid from now on; less than nothing: it has expired.
+    """
     key = (
         ec.generate_private_key(ec.SECP256R1())
         if algorithm == "ECDSA"
@@ -85,8 +90,8 @@ def self_signed(name: str, *hosts: str, algorithm: str = "ECDSA") -> tuple[bytes
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(min(now, now + left) - dt.timedelta(hours=1))
+        .not_valid_after(now + left)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts or (name,)]), critical=False)
         .sign(key, hashes.SHA256())
     )

@@ -134,6 +134,7 @@ def test_a_floor_outranks_policies_and_pins(cluster: Cluster, world: World) -> N
             f"{domain.name} says that it is cut",
         )
         world.until(lambda domain=domain: policies.is_proven(world, domain, domain.name), f"{domain.name} is proven")
+    assert world.get("configmap", "certward-system", "certward-defaults")["data"]["floor"] == T12
     told = policies.wait_told(world, namespace, "old", "Accepted", ("False", "BelowFloor"))
     assert T12 in told.message
     assert policies.of_policy(world, namespace, "older", "Accepted").status == "True"

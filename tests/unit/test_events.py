@@ -56,6 +56,7 @@ BY_HAND = {**RENEWED, "certificate": {**RENEWED["certificate"], "source": "Manua
         ({}, ISSUED, [("Issued", False)]),
         (ISSUED, ISSUED, []),
         (ISSUED, RENEWED, [("Renewed", False)]),
+        (ISSUED, {**ISSUED, "handled": {"revoke": "keyCompromise"}}, [("Revoked", False)]),
         ({}, BY_HAND, [("Served", False)]),
         (BY_HAND, ISSUED, [("Switched", False)]),
         (ISSUED, {**ISSUED, "reason": "DNSNotFound", "message": "No such name."}, [("DNSNotFound", True)]),

@@ -10,6 +10,7 @@ from cryptography.x509.oid import NameOID
 
 from builders import domain
 from certward.model import keys
+from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE
 from certward.render.manifests import certificate_secret, next_key_secret
 from certward.runtime.secrets import Secrets
 
@@ -46,7 +47,12 @@ class Shelf:
 
     def put(self, manifest, **changes):
         self.version += 1
-        meta = manifest["metadata"] | {"resourceVersion": str(self.version)} | changes.pop("metadata", {})
+        meta = (
+            {"uid": "of-the-secret"}
+            | manifest["metadata"]
+            | {"resourceVersion": str(self.version)}
+            | changes.pop("metadata", {})
+        )
         self.there[meta["name"]] = manifest | {"metadata": meta} | changes
         return self.there[meta["name"]]
 
@@ -180,3 +186,51 @@ def test_the_key_of_an_order_and_its_certificate_are_recognised(shelf):
 def test_a_key_that_is_of_no_use_counts_as_none(shelf, changes):
     shelf.put(next_key_secret(domain(), key_pem=KEY), **changes)
     assert Secrets(shelf).next_key_facts(domain()) == ("", "")
+
+
+def test_a_new_certificate_has_what_was_asked_before_it_behind_it(shelf):
+    asked = {ANNOTATION_REFRESH: "one", ANNOTATION_REVOKE: "superseded"}
+    secrets = Secrets(shelf)
+    secrets.store_certificate(
+        domain(annotations=asked), chain_pem=certificate(), key_pem=KEY, issuer="main", not_revoked="superseded"
+    )
+    found = state(shelf)
+    assert (found.refresh, found.revoke, found.not_revoked) == ("one", "superseded", "superseded")
+    assert not found.is_revoked
+
+
+def test_a_revocation_stands_beside_the_certificate_that_it_is_about(shelf):
+    put(shelf)
+    fingerprint = state(shelf).facts.fingerprint_sha256
+    Secrets(shelf).mark_revoked(domain(), fingerprint=fingerprint, asked="superseded")
+    found = state(shelf)
+    assert (found.is_revoked, found.revoke, found.issuer) == (True, "superseded", "main")
+    assert found.facts.fingerprint_sha256 == fingerprint
+
+    put(shelf, certificate(), metadata={"annotations": shelf.there["www-tls"]["metadata"]["annotations"]})
+    assert not state(shelf).is_revoked  # the mark has stayed, on another certificate
+
+
+def test_a_secret_that_came_back_without_an_owner_gets_it_again(shelf):
+    put(shelf, metadata={"ownerReferences": []})
+    before = state(shelf)
+    assert (before.is_managed, before.is_owned) == (True, False)
+    data = shelf.there["www-tls"]["data"]
+
+    Secrets(shelf).adopt(domain())
+    after = state(shelf)
+    assert after.is_owned
+    assert (after.issuer, after.facts, shelf.there["www-tls"]["data"]) == ("main", before.facts, data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metadata": {"ownerReferences": [{"uid": "of-another", "controller": True}]}},
+        {"metadata": {"ownerReferences": []}, "type": "Opaque"},
+    ],
+    ids=["with another owner", "of another type"],
+)
+def test_a_secret_that_cannot_be_made_to_go_with_its_domain_is_left_as_it_is(shelf, changes):
+    put(shelf, **changes)
+    assert state(shelf).is_owned

@@ -1,5 +1,6 @@
 """An ACME account's key: its thumbprint, its signatures, its binding to an external account."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -55,6 +56,18 @@ class AccountKey:
         signed = jws.JWS.sign(
             payload, key=self._jwk, alg=self._algorithm, nonce=raw_nonce, url=url, kid=account_url or None
         )
+        return bytes(signed.json_dumps().encode())
+
+    def endorse(self, old: "AccountKey", *, account_url: str, url: str) -> bytes:
+        """What the new key of an account says of itself (RFC 8555, 7.3.5); the old one signs it as a request's payload.
+
+        Args:
+            old: the account's key so far.
+            account_url: the account.
+            url: of the CA's keyChange.
+        """
+        payload = json.dumps({"account": account_url, "oldKey": old._jwk.public_key().to_json()})  # noqa: SLF001 - own
+        signed = jws.JWS.sign(payload.encode(), key=self._jwk, alg=self._algorithm, nonce=None, url=url)
         return bytes(signed.json_dumps().encode())
 
     def bind(self, external: ExternalAccount, directory: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,26 +59,34 @@ def renewal_info(issuer: Issuer, certificate_id: str) -> RenewalInfo | None:
     return RenewalInfo(start, end, again)
 
 
-def revoke(issuer: Issuer, chain_pem: bytes, reason: int = 0) -> None:
+def revoke(issuer: Issuer, chain_pem: bytes, reason: int = 0, *, key_pem: bytes = b"") -> None:
     """Revoke a certificate (RFC 8555, 7.6); one that is revoked already is fine.
 
     Args:
         issuer: the CA that issued it, to this account.
         chain_pem: the leaf comes first.
         reason: RFC 5280, 5.3.1; such as 1 for a key that got known, 4 for superseded.
+        key_pem: the certificate's own key, which entitles as well, where the certificate is another account's.
 
     Raises:
         CertificateProblem: there is no certificate.
         OperatorError: as `problems` says.
     """
-    request = messages.Revocation(certificate=pki.load_chain(chain_pem)[0], reason=reason)
+    leaf = pki.load_chain(chain_pem)[0]
+    request = messages.Revocation(certificate=leaf, reason=reason).json_dumps().encode()
+    url = issuer.directory().get("revokeCert")
+    if not isinstance(url, str):
+        raise issuer.not_understood()
     try:
-        issuer.post(str(issuer.directory()["revokeCert"]), request.json_dumps().encode())
+        try:
+            issuer.post(url, request)
+        except ProblemReply as problem:
+            if problem.problem.code != "unauthorized" or not key_pem:
+                raise
+            issuer.post_by_key(url, request, key_pem)
     except ProblemReply as problem:
         if problem.problem.code != "alreadyRevoked":
-            raise issuer.error(problem) from problem
-    except KeyError as error:
-        raise issuer.not_understood() from error
+            raise issuer.error(problem, next(iter(pki.facts_of(leaf).hostnames), "")) from problem
 
 
 def deactivate_authorizations(issuer: Issuer, order: Order) -> None:
@@ -98,6 +106,27 @@ def deactivate_authorizations(issuer: Issuer, order: Order) -> None:
             # One that is not there any more, or not valid or pending any more, proves nothing.
             if problem.problem.code != "malformed" and problem.problem.status != HTTPStatus.NOT_FOUND:
                 raise issuer.error(problem, order.hostnames[0] if order.hostnames else "") from problem
+
+
+def give_up_inherited(issuer: Issuer, order: Order) -> bool:
+    """See that a new order rests on no authorization from before it was placed.
+
+    Returns:
+        Whether there was one. Then the order is dead, and another one has to be placed.
+
+    Raises:
+        OperatorError: as `problems` says.
+    """
+    hostname = order.hostnames[0] if order.hostnames else ""
+    is_inherited = order.status != "pending"
+    for url in () if is_inherited else order.authorization_urls:
+        try:
+            is_inherited |= issuer.document(issuer.post(url)).get("status") == "valid"
+        except ProblemReply as problem:
+            raise issuer.error(problem, hostname) from problem
+    if is_inherited:
+        deactivate_authorizations(issuer, order)
+    return is_inherited
 
 
 def _moment(window: Any, name: str) -> datetime | None:  # noqa: ANN401 - as it came from the CA

@@ -1,5 +1,6 @@
 """An issuer: a CA's directory and our account there, for many threads at once."""
 
+import json
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from certward.acme.shared import Shared
 from certward.acme.tally import Tally
 from certward.acme.tls import tls_context
 from certward.acme.transport import JSON, Reply, Transport
-from certward.errors import ConfigError, IssuerUnusable, OperatorError, RateLimited, Transient
+from certward.errors import ConfigError, IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
 
 __all__ = ["ExternalAccount", "Issuer", "IssuerSettings"]
 
@@ -107,6 +108,51 @@ class Issuer:
         """Have the account found by its key when it is next needed, or made."""
         self._account_url = ""
 
+    def find_account(self) -> str:
+        """The URL of the account with this key, empty where the CA knows none (RFC 8555, 7.3.1); makes none.
+
+        Raises:
+            Transient, RateLimited, Rejected: as the CA says.
+        """
+        try:
+            payload = json.dumps({"onlyReturnExisting": True}).encode()
+            reply = self._post(str(self.directory()["newAccount"]), payload, account_url="")
+        except ProblemReply as problem:
+            if problem.problem.code == "accountDoesNotExist":
+                return ""
+            raise self.error(problem) from problem
+        return reply.headers.get("Location", "")
+
+    def change_key(self, new_key_pem: bytes) -> None:
+        """Give the account another key (RFC 8555, 7.3.5); this client is of no use afterwards.
+
+        Raises:
+            Rejected: the CA does not do that, or not with this key.
+            Transient, RateLimited: it is not known whether it was done.
+        """
+        url = self.directory().get("keyChange")
+        if not isinstance(url, str):
+            raise Rejected("CARejected", f"The CA {self.name} does not change the keys of accounts.")
+        account_url = self.ensure_account()
+        endorsed = AccountKey(new_key_pem).endorse(self._key, account_url=account_url, url=url)
+        try:
+            self.post(url, endorsed)
+        except ProblemReply as reply:
+            raise self.error(reply) from reply
+
+    def update_contact(self) -> None:
+        """Tell the CA the e-mail address of the settings, or that there is none any more (RFC 8555, 7.3.2).
+
+        Raises:
+            Rejected: it does not accept it.
+            Transient, RateLimited: try again later.
+        """
+        contact = [f"mailto:{self._settings.email}"] if self._settings.email else []
+        try:
+            self.post(self.ensure_account(), json.dumps({"contact": contact}).encode())
+        except ProblemReply as reply:
+            raise self.error(reply) from reply
+
     def profiles(self) -> Mapping[str, str]:
         """The ACME profiles that the CA offers, with their descriptions (draft-ietf-acme-profiles).
 
@@ -148,6 +194,23 @@ class Issuer:
             if reply.problem.code != "accountDoesNotExist":
                 raise
         return self._post(url, payload, self._register(known=account_url), accept)
+
+    def post_by_key(self, url: str, payload: bytes, key_pem: bytes) -> Reply:
+        """A request in the name of a key instead of the account's, for a revocation by a certificate's own key.
+
+        Raises:
+            ProblemReply, Transient: as `post`.
+            Rejected: the key is of a kind that cannot sign for ACME.
+        """
+        try:
+            key = AccountKey(key_pem)
+        except ValueError as error:
+            raise Rejected("CARejected", f"The certificate's own key cannot be used at {self.name}: {error}.") from None
+        transport = self._transport_of(key)
+        try:
+            return transport.post(url, payload, new_nonce_url=str(self.directory()["newNonce"]))
+        finally:
+            transport.close()
 
     def get(self, url: str) -> Reply:
         """A request without a signature.
@@ -191,16 +254,19 @@ class Issuer:
     def _transport(self) -> Transport:
         transport: Transport | None = getattr(self._local, "transport", None)
         if transport is None:
-            transport = self._local.transport = Transport(
-                self.name,
-                self._key,
-                self._context,
-                holds=self._holds,
-                tally=self.tally,
-                timeout=self._timeout,
-                user_agent=self._user_agent,
-            )
+            transport = self._local.transport = self._transport_of(self._key)
         return transport
+
+    def _transport_of(self, key: AccountKey) -> Transport:
+        return Transport(
+            self.name,
+            key,
+            self._context,
+            holds=self._holds,
+            tally=self.tally,
+            timeout=self._timeout,
+            user_agent=self._user_agent,
+        )
 
     def _post(self, url: str, payload: bytes, account_url: str, accept: str = JSON) -> Reply:
         new_nonce_url = str(self.directory()["newNonce"])

@@ -63,9 +63,9 @@ class Ensurer:
                     f"{ref[0]} {ref[2]} in namespace {ref[1]} is not Certward's and is left untouched; rename or "
                     "delete it.",
                 )
-            marked = _marked(manifest)
-            if live is None or not holds(live, marked):
-                self._client.apply(marked)
+            wanted = marked(manifest)
+            if live is None or not holds(live, wanted):
+                self._client.apply(wanted)
                 wrote = True
             self._remember(ref, manifest)
         return wrote
@@ -105,8 +105,8 @@ class Ensurer:
             self._seen[ref] = (manifest, now)
 
 
-def _marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest with a digest of itself.
+def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest as it is applied: with a digest of itself.
 
     By it is seen what the manifest no longer has and the live object still does: a field that is left over within an
     item of a list looks like a default of the API server.

@@ -24,6 +24,9 @@ KINDS: dict[str, tuple[str, str]] = {
     "ListenerSet": ("/apis/gateway.networking.k8s.io/v1", "listenersets"),
     "ClientTrafficPolicy": ("/apis/gateway.envoyproxy.io/v1alpha1", "clienttrafficpolicies"),
     "SecurityPolicy": ("/apis/gateway.envoyproxy.io/v1alpha1", "securitypolicies"),
+    "Certificate": ("/apis/cert-manager.io/v1", "certificates"),
+    "Issuer": ("/apis/cert-manager.io/v1", "issuers"),
+    "ClusterIssuer": ("/apis/cert-manager.io/v1", "clusterissuers"),
     "IngressRouteTCP": ("/apis/traefik.io/v1alpha1", "ingressroutetcps"),
 }
 

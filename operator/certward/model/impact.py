@@ -56,7 +56,11 @@ def impact(apps: Iterable[App], policies: Sequence[TLSPolicy], rules_now: Rules,
 def move(app: App, policies: Sequence[TLSPolicy], rules_now: Rules, rules_after: Rules) -> Impact:
     """Tell what changes for one App if it moved to the default revision of other rules; perhaps nothing."""
     before = effective(app, policies, rules_now).profile
-    after = effective(pinned_to(app, rules_after.default), policies, rules_after).profile
+    return compare(app, before, effective(pinned_to(app, rules_after.default), policies, rules_after).profile)
+
+
+def compare(app: App, before: Profile, after: Profile) -> Impact:
+    """Tell what it means for one App to be served with another profile."""
     now = clients_of(before, _key_type(app, before))
     then = _clients_after(app, before, after)
     return Impact(

@@ -21,6 +21,11 @@ class SecretState:
         instead_of: the issuer that ought to have issued it and why it could not; empty when it did.
         is_trusted: the chain ends in a root that the operator trusts.
         resource_version: changes whenever the Secret does.
+        is_owned: it goes with its Domain; False for one that was restored, until it is adopted.
+        is_revoked: its certificate was revoked because its Domain asked for that.
+        refresh: the refresh that was asked for when the certificate came, and is behind it.
+        revoke: the revocation that was asked for when the certificate came, or that has been done to it.
+        not_revoked: that revocation, where it was meant for the certificate before and could not be done.
     """
 
     exists: bool = False
@@ -31,6 +36,11 @@ class SecretState:
     instead_of: str = ""
     is_trusted: bool = False
     resource_version: str = ""
+    is_owned: bool = True
+    is_revoked: bool = False
+    refresh: str = ""
+    revoke: str = ""
+    not_revoked: str = ""
 
 
 class Wanted(NamedTuple):
@@ -65,6 +75,10 @@ def _unusable(given: CertificateInput) -> Wanted | None:
     return None if given.secret.facts else Wanted("Unusable", given.secret.problem)
 
 
+def _revoked(given: CertificateInput) -> Wanted | None:
+    return Wanted("Revoked", "the certificate has been revoked") if given.secret.is_revoked else None
+
+
 def _renewal_due(given: CertificateInput) -> Wanted | None:
     facts = given.secret.facts
     if facts and given.renewal_at and given.now >= given.renewal_at:
@@ -89,6 +103,7 @@ def _issuer_changed(given: CertificateInput) -> Wanted | None:
 CHAIN: tuple[Check, ...] = (
     _missing,  # Make sure that there is one,
     _unusable,  # that it can be served for this name now,
+    _revoked,  # that its owner has not had it revoked,
     _key_type_changed,  # with the key that was asked for or that the TLS profile needs,
     _issuer_changed,  # from an issuer that is still meant,
     _renewal_due,  # and that it stays valid long enough.

@@ -8,7 +8,7 @@ from certward.model.hostnames import is_wildcard
 from certward.model.pki import CertificateFacts
 from certward.model.resources import App
 from certward.names import ANNOTATION_REFRESH
-from certward.plan import gates, renewal, status, verdicts
+from certward.plan import gates, renewal, revocation, status, verdicts
 from certward.plan.attempts import Attempts, attempts_of
 from certward.plan.checks import CertificateInput, Wanted, why_issue
 from certward.plan.gates import Verdict
@@ -38,6 +38,10 @@ def decide(observed: Observed, now: datetime) -> Plan:
     Returns:
         The routes that the host should have, the next step, and the whole status as it should read after it.
     """
+    return revocation.first(_decide(observed, now), observed, now)
+
+
+def _decide(observed: Observed, now: datetime) -> Plan:
     if verdict := gates.closed(observed):
         return Plan(
             routes=None,
@@ -145,7 +149,7 @@ def _wanted(observed: Observed, app: App, key_type: str, *, now: datetime) -> Wa
         return wanted
     asked = observed.domain.meta.annotations.get(ANNOTATION_REFRESH, "")
     handled = (observed.domain.status.get("handled") or {}).get("refresh", "")
-    is_asked = bool(asked) and asked != handled and not _is_stored(observed)
+    is_asked = bool(asked) and asked not in (handled, observed.secret.refresh) and not _is_stored(observed)
     return Wanted("Refresh", "a refresh was asked for") if is_asked else None
 
 

@@ -47,6 +47,10 @@ def of_domain(domain: Domain, after: Status) -> list[Event]:
     overdue = _condition(after, "RenewalOverdue")
     if overdue.get("status") == "True" and _condition(before, "RenewalOverdue").get("status") != "True":
         told.append(Event("RenewalOverdue", overdue["message"], "Renew", is_warning=True))
+    asked, known = ((status.get("handled") or {}).get("revoke") for status in (after, before))
+    if asked and asked != known:
+        words = _condition(after, "CertificateIssued").get("message") or "It has been revoked as asked."
+        told.append(Event("Revoked", f"{words} (certward.dev/revoke: {asked})", "Revoke"))
     left, entered = before.get("ingressClassName"), after.get("ingressClassName")
     if left and entered and left != entered:
         told.append(Event("Moved", f"Ingress class {entered} serves the host now, {left} no longer does.", "Route"))

@@ -68,6 +68,19 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrevoked:
+    """Why a revocation that was asked for could not be done.
+
+    Attributes:
+        words: as a sentence.
+        wait: how long until it is tried again; None: not by itself.
+    """
+
+    words: str
+    wait: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that a decision about one Domain depends on.
 
@@ -110,6 +123,7 @@ class Observed:
         dns_warning: what that look found amiss without its being certain, as a sentence.
         ingress_class: the class that the App asks for, or the default one.
         ways: what is known of the ways to prove control over the hostname.
+        unrevoked: why the last attempt at the revocation that is asked for failed; None when there was none.
     """
 
     domain: Domain
@@ -150,6 +164,7 @@ class Observed:
     dns_warning: str = ""
     ingress_class: str = ""
     ways: Ways = field(default_factory=Ways)
+    unrevoked: Unrevoked | None = None
 
     @property
     def challenge(self) -> Challenge | None:
@@ -187,6 +202,7 @@ class Step(Enum):
     ADVANCE = "advance the order"
     PROVE = "prove by handshake"
     ADVICE = "ask the CA when to renew"
+    REVOKE = "revoke the certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +232,7 @@ class Plan:
     Attributes:
         routes: what the ingress is to do; None: nothing for this hostname.
         step: what to do after that.
-        issuer: for PLACE and ADVANCE, the issuer to use.
+        issuer: for PLACE, ADVANCE and REVOKE, the issuer to use.
         key_type: for PLACE, the key to make.
         serving: the certificate that the ingress is told to serve; None when there is none that it could.
         refuses: fingerprint of one that it did not show in time and is no longer told to serve; else empty.

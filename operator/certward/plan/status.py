@@ -9,11 +9,14 @@ from certward.model import profiles
 from certward.model.conditions import Condition, is_true, no, render, unknown, yes
 from certward.model.resources import Domain, format_time
 from certward.names import ANNOTATION_REFRESH
-from certward.plan import renewal, verdicts
+from certward.plan import renewal, revocation, verdicts
 from certward.plan.gates import Verdict
 from certward.plan.manual import Serving
 from certward.plan.observed import Observed
 from certward.plan.serving import Choice
+
+#: As many as the schema takes; forgetting them costs an order each.
+_MOST_ISSUERS = 100
 
 
 def remembers_served(domain: Domain, fingerprint: str) -> bool:
@@ -60,7 +63,7 @@ def build(
         "observedGeneration": observed.domain.meta.generation,
         "state": verdict.state,
         "reason": verdict.reason,
-        "message": verdict.message,
+        "message": _message(observed, verdict, failures),
         "lastUpdated": before["lastUpdated"] if unchanged and "lastUpdated" in before else format_time(now),
         "attempts": {"failures": failures},
         "conditions": render(
@@ -84,14 +87,45 @@ def build(
             "createdAt": observed.order_created_at or format_time(now),
             "issuer": observed.order_issuer,
         }
+    if cleared := _cleared(observed, before, has_order=has_order):
+        built["clearedIssuers"] = cleared
     if is_routed and (served := _served(observed, before, now=now)):
         built["served"] = served
-    handled = dict(before.get("handled") or {})
-    if handled_refresh and (asked := observed.domain.meta.annotations.get(ANNOTATION_REFRESH)):
-        handled["refresh"] = asked
-    if handled:
+    if handled := _handled(observed, before, handled_refresh=handled_refresh):
         built["handled"] = handled
     return built
+
+
+def _handled(observed: Observed, before: Mapping[str, Any], *, handled_refresh: bool) -> dict[str, str]:
+    """The values of the annotations that have been acted upon; beside a certificate stands what is behind it."""
+    handled = dict(before.get("handled") or {})
+    asked = observed.domain.meta.annotations.get(ANNOTATION_REFRESH)
+    if asked and (handled_refresh or asked == observed.secret.refresh):
+        handled["refresh"] = asked
+    if revoked := revocation.handled(observed):
+        handled["revoke"] = revoked
+    return handled
+
+
+def _message(observed: Observed, verdict: Verdict, failures: int) -> str:
+    """What is wrong and what to do. A failure's sentence is read again after a restart, so it stays alone."""
+    if failures:
+        return verdict.message
+    return " ".join(filter(None, (verdict.message, revocation.words(observed))))
+
+
+def _cleared(observed: Observed, before: Mapping[str, Any], *, has_order: bool) -> list[str]:
+    """The issuers at which no authorization is left that an earlier owner of the hostname has obtained.
+
+    That is seen to before an order is written down here. Nobody but the operator writes a status, so a namespace cannot
+    claim it for itself, as it could by a Secret.
+    """
+    if observed.owner or observed.refusal:
+        return []
+    known = set(before.get("clearedIssuers") or ())
+    if not has_order or not observed.order_issuer or observed.order_issuer in known:
+        return sorted(known)
+    return sorted({observed.order_issuer} if len(known) >= _MOST_ISSUERS else known | {observed.order_issuer})
 
 
 def _dns(observed: Observed, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,7 +222,8 @@ def _conditions(
 
 def _issued(observed: Observed, verdict: Verdict, choice: Choice) -> Condition:
     if observed.app and observed.secret.facts and choice.serving:
-        return yes("CertificateIssued", "Issued", _by_whom(observed))
+        said = filter(None, (_by_whom(observed), revocation.words(observed)))
+        return yes("CertificateIssued", "Issued", " ".join(said))
     if choice.serving:
         return yes("CertificateIssued", "Manual", f"It was put into Secret {choice.serving.secret_name}.")
     return no("CertificateIssued", verdict.reason or verdict.state, verdict.message)

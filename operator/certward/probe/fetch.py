@@ -4,6 +4,7 @@ Every address is checked before it is connected to and is not resolved again; re
 follows them, each hop under the same rule. Of what is fetched nothing is kept but whether it is the right answer.
 """
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ _REDIRECTS_MAX: Final = 10
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 #: A key authorization is shorter than this: 128 characters of token, a dot, 43 of thumbprint.
 _BODY_MAX: Final = 1024
+#: What follows the token and a dot in a key authorization: the SHA-256 of an account's key, base64url (RFC 8555, 8.1).
+_THUMBPRINT: Final = re.compile(rb"[A-Za-z0-9_-]{43}")
 #: Seconds in which a listening port takes a connection; asked only after silence.
 _ACCEPT_SECONDS: Final = 1.0
 
@@ -53,11 +56,13 @@ class Look:
         shown: the kind.
         words: what the address does, as the rest of a sentence that begins with the address; empty when right.
         cdn: name of the content delivery network that answered for the hostname, where one shows.
+        is_loop: it led from redirect to redirect without end.
     """
 
     shown: Shown
     words: str = ""
     cdn: str = ""
+    is_loop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ class Fetcher:
         address: Address,
         hostname: str,
         token: str,
-        expected: bytes,
+        expected: bytes | None,
         *,
         deadline: float,
         targets: Sequence[Network] = (),
@@ -126,7 +131,7 @@ class Fetcher:
             address: where to connect to.
             hostname: a valid one.
             token: of the challenge.
-            expected: its key authorization (RFC 8555, 8.1).
+            expected: its key authorization (RFC 8555, 8.1); None: that of any account, where ours is not known.
             deadline: see there; look-ups for redirects that are under way then may take a few seconds more.
             targets: see `may_fetch`.
         """
@@ -143,13 +148,13 @@ class Fetcher:
             if url.host == hostname:
                 cdn = cdn_of(answer.headers) or cdn
             if answer.status not in _REDIRECTS:
-                return _judge(answer, expected, cdn)
+                return _judge(answer, token, expected, cdn)
             following = follow(url, answer.headers.get("location", ""))
             if isinstance(following, str):
                 return Look(Shown.WRONG, following, cdn)
             url = following
             if str(url) in seen or len(seen) > _REDIRECTS_MAX:
-                return Look(Shown.WRONG, "redirects without end", cdn)
+                return Look(Shown.WRONG, "redirects without end", cdn, is_loop=True)
             seen.add(str(url))
             addresses = [each for each in self._resolve(url.host) if self.may_fetch(each, targets)]
             if not addresses:
@@ -201,11 +206,14 @@ def _accepts(address: Address, port: int) -> bool:
     return True
 
 
-def _judge(answer: HttpAnswer, expected: bytes, cdn: str) -> Look:
+def _judge(answer: HttpAnswer, token: str, expected: bytes | None, cdn: str) -> Look:
     if answer.status != HTTPStatus.OK:
         return Look(Shown.WRONG, f"answers with status {answer.status}", cdn)
     # RFC 8555, 8.3: whitespace at the end is to be ignored.
-    if answer.body.rstrip() == expected:
+    body = answer.body.rstrip()
+    prefix = f"{token}.".encode()
+    is_any = body.startswith(prefix) and _THUMBPRINT.fullmatch(body.removeprefix(prefix)) is not None
+    if body == expected or (expected is None and is_any):
         return Look(Shown.RIGHT, cdn=cdn)
     return Look(Shown.WRONG, "answers with a page of its own", cdn)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from certward.model.resources import App, Domain
 from certward.names import (
+    ANNOTATION_REFRESH,
+    ANNOTATION_REVOKE,
     API_VERSION,
     CHALLENGE_SERVICE,
     GROUP,
@@ -20,6 +22,17 @@ Manifest = dict[str, Any]
 ANNOTATION_ISSUER = f"{GROUP}/issuer"
 ANNOTATION_INSTEAD_OF = f"{GROUP}/issued-instead-of"
 ANNOTATION_HOSTNAME = f"{GROUP}/hostname"
+#: The fingerprint of the certificate that was revoked; says nothing of another one.
+ANNOTATION_REVOKED = f"{GROUP}/revoked"
+#: A revocation that was asked for the certificate before, and that could not be done in time.
+ANNOTATION_NOT_REVOKED = f"{GROUP}/not-revoked"
+#: What is kept beside a certificate when its Secret is written anew: it holds for the certificate.
+CERTIFICATE_MARKS = (
+    ANNOTATION_REFRESH,
+    ANNOTATION_REVOKE,
+    ANNOTATION_REVOKED,
+    ANNOTATION_NOT_REVOKED,
+)
 
 
 def owner(resource: App | Domain) -> Manifest:
@@ -54,10 +67,27 @@ def shared_meta(namespace: str, name: str) -> Manifest:
 
 
 def certificate_secret(
-    domain: Domain, *, chain_pem: bytes, key_pem: bytes, issuer: str, instead_of: str = ""
+    domain: Domain,
+    *,
+    chain_pem: bytes,
+    key_pem: bytes,
+    issuer: str,
+    instead_of: str = "",
+    marks: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """`<domain>-tls`: certificate and key in one object, so that they change together."""
+    """`<domain>-tls`: certificate and key in one object, so that they change together.
+
+    Args:
+        domain: whose.
+        chain_pem: the certificate and its chain.
+        key_pem: its key.
+        issuer: the configured issuer that it came from.
+        instead_of: the issuer that was to be asked and why it could not issue.
+        marks: of CERTIFICATE_MARKS, those that hold for this certificate; of a new one what its Domain has asked for so
+            far, which thereby is behind it. So a Domain that comes back without its status does not ask again.
+    """
     annotations = {ANNOTATION_ISSUER: issuer, ANNOTATION_HOSTNAME: domain.hostname}
+    annotations |= requests_of(domain) if marks is None else marks
     if instead_of:
         annotations[ANNOTATION_INSTEAD_OF] = instead_of
     return {
@@ -67,6 +97,12 @@ def certificate_secret(
         "type": "kubernetes.io/tls",
         "data": {"tls.crt": _encode(chain_pem), "tls.key": _encode(key_pem)},
     }
+
+
+def requests_of(domain: Domain) -> dict[str, str]:
+    """The annotations by which a Domain asks for something."""
+    given = domain.meta.annotations
+    return {name: given[name] for name in (ANNOTATION_REFRESH, ANNOTATION_REVOKE) if given.get(name)}
 
 
 def next_key_secret(domain: Domain, *, key_pem: bytes) -> Manifest:

@@ -31,6 +31,7 @@ from certward.runtime.namespaces import Namespaces
 from certward.runtime.platform import Platform
 from certward.runtime.preflight import Preflights
 from certward.runtime.proving import Prover
+from certward.runtime.revocations import Revocations
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
 
@@ -66,6 +67,7 @@ class Domains:
         services: Services,
         namespaces: Namespaces,
         issuance: Issuance,
+        revocations: Revocations,
         preflights: Preflights,
         prover: Prover,
         memories: Memories,
@@ -83,6 +85,7 @@ class Domains:
         self._services = services
         self._namespaces = namespaces
         self._issuance = issuance
+        self._revocations = revocations
         self._preflights = preflights
         self._prover = prover
         self._memories = memories
@@ -132,8 +135,7 @@ class Domains:
         memory.wanted_since = wanted_since(observed, plan, memory.wanted_since, now)
         if plan.routes is None:
             memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
-        if plan.drop_next_key:
-            self._secrets.drop_next_key(domain)
+        self._keep_secrets(observed, plan)
         if "order" not in plan.status:
             memory.drop_order()
         if is_blocked or plan.step is Step.NONE or self._must_persist(domain, plan):
@@ -145,6 +147,15 @@ class Domains:
             return plan.again_after
         return self._step(observed, plan, memory, touched)
 
+    def _keep_secrets(self, observed: Observed, plan: Plan) -> None:
+        """Drop the key that is no longer needed, and make a Secret that was restored go with its Domain."""
+        domain = observed.domain
+        if plan.drop_next_key:
+            self._secrets.drop_next_key(domain)
+        if observed.secret.is_managed and not observed.secret.is_owned:
+            self._secrets.adopt(domain)
+            _say(logging.INFO, domain, f"Secret {domain.secret_name} is taken up")
+
     def _keep_routes(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
         """Make the ingress have what the plan says. False when somebody else's object is in the way."""
         domain, app = observed.domain, observed.app
@@ -154,7 +165,9 @@ class Domains:
                 return True
             class_ = self._classes.of(app)
             self._check(class_, app, domain)
-            if plan.routes.challenge:
+            if not plan.routes.challenge:
+                memory.is_preflighted = False  # the next one is another route, and has to be seen to work
+            else:
                 self._namespaces.provide(domain.meta.namespace)
             rendered = class_.dialect.render(
                 Host(
@@ -242,6 +255,8 @@ class Domains:
                 if memory.proof and (before is None or _of_scan(before) != _of_scan(memory.proof)):
                     touched.add(Key("App", observed.domain.meta.namespace, observed.domain.app))
                 return pause
+            if plan.step is Step.REVOKE:
+                return self._revocations.step(observed, plan, memory)
             had_order = memory.order is not None
             pause = self._issuance.step(observed, plan, memory)
             if had_order and memory.order is None and plan.serving and plan.serving.is_manual:

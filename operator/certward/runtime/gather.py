@@ -10,11 +10,11 @@ from certward.model import hostnames, profiles
 from certward.model.policy import Effective
 from certward.model.resources import App, Domain
 from certward.names import ANNOTATION_REFRESH
-from certward.plan import schedule
+from certward.plan import revocation, schedule
 from certward.plan.challenges import Ways
 from certward.plan.checks import SecretState
 from certward.plan.manual import Refused
-from certward.plan.observed import Observed, Proof, Turn
+from certward.plan.observed import Observed, Proof, Turn, Unrevoked
 from certward.plan.status import remembers_served
 from certward.runtime.classes import Classes
 from certward.runtime.issuers import Issuers
@@ -84,7 +84,8 @@ class Gatherer:
         url = memory.order.url if memory.order else str(order.get("url") or "")
         has_key = bool(url) and app is not None
         next_type, next_spki = self._secrets.next_key_facts(domain) if has_key else ("", "")
-        secret = self._secrets.state(domain, now, self._roots_pem) if app else SecretState()
+        wants_secret = app is not None or revocation.is_asked_anew(domain)
+        secret = self._secrets.state(domain, now, self._roots_pem) if wants_secret else SecretState()
         ingress_class = self._classes.name_for(app)
         memory.turn_to(ingress_class)
         if memory.proof is None:
@@ -135,6 +136,7 @@ class Gatherer:
             dns_warning=memory.dns_warning,
             ingress_class=ingress_class,
             ways=self._ways(memory),
+            unrevoked=_unrevoked(memory, domain),
         )
 
     def _ways(self, memory: Memory) -> Ways:
@@ -225,6 +227,15 @@ def _refused(memory: Memory, inputs: tuple[object, ...]) -> Refused | None:
     again_in = until - time.monotonic()
     is_refused = fingerprint and again_in > 0 and based_on == inputs
     return Refused(fingerprint, timedelta(seconds=again_in)) if is_refused else None
+
+
+def _unrevoked(memory: Memory, domain: Domain) -> Unrevoked | None:
+    """What became of the last attempt at the revocation that is asked for now."""
+    known = memory.unrevoked
+    if known is None or known.asked != revocation.asked(domain):
+        return None
+    wait = None if known.retry_at is None else timedelta(seconds=known.retry_at - time.monotonic())
+    return Unrevoked(known.words, wait)
 
 
 def _since(at: float | None) -> timedelta | None:

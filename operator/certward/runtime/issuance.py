@@ -14,11 +14,12 @@ from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, Rate
 from certward.logs import say
 from certward.model import keys, pki
 from certward.model.resources import Domain, Key, format_time, key_of, parse_time
-from certward.plan import challenges, renewal, schedule
+from certward.plan import challenges, renewal, revocation, schedule
 from certward.plan.observed import Observed, Plan, Step
 from certward.plan.schedule import Window
 from certward.plan.turns import OrderRequest
 from certward.runtime.dns01 import Dns01
+from certward.runtime.inheritance import is_inherited
 from certward.runtime.issuers import Issuers
 from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Advice, Memory, Waiting
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 _ADVICE_RETRY = timedelta(minutes=10)
 #: In one go no more orders are placed for a Domain, one at each issuer aside: a mistake may not use up a CA's limits.
 _MOST_ORDERS = 3
+#: How long to let go of a Domain while the account that it needs gets another key.
+_KEY_CHANGES = timedelta(seconds=1)
 #: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
 _SHORT_WAIT = 0.3
 
@@ -70,6 +73,11 @@ class Issuance:
             OperatorError: it failed, at the CA or before.
         """
         self._local.began = time.monotonic()
+        asked = observed.secret.issuer if plan.step is Step.ADVICE else plan.issuer
+        with self._issuers.using(asked) as is_free:
+            return self._ask(observed, plan, memory) if is_free else _KEY_CHANGES
+
+    def _ask(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         if plan.step is Step.ADVICE:
             self._ask_advice(observed, memory)
             return None
@@ -173,7 +181,7 @@ class Issuance:
         configured = self._config.issuer(plan.issuer)
         profile = (app.acme_profile if app else None) or (configured.profile if configured else "")
         try:
-            memory.order = orders.new_order(
+            order = orders.new_order(
                 issuer,
                 [domain.hostname],
                 profile=profile,
@@ -190,6 +198,9 @@ class Issuance:
             self._ledger.failed(plan.issuer, key, is_validation=False)  # the CA may have taken it
             raise
         self._ledger.placed(plan.issuer, key)
+        if is_inherited(observed, issuer, order, self._ledger):
+            return None
+        memory.order = order
         memory.order_issuer = plan.issuer
         memory.order_created_at = format_time(datetime.now(UTC))
         memory.wait_until = 0.0
@@ -216,14 +227,15 @@ class Issuance:
             try:
                 memory.order = orders.advance(issuer, memory.order, csr_der)
             except ChallengeFailed as failure:
-                if not memory.is_resumed:
+                has_changed = self._issuers.has_changed_since(memory.order_issuer, memory.order_created_at)
+                if not memory.is_resumed and not has_changed:
                     raise
-                # The CA may have asked for the challenge while no replica was there to answer, which says nothing
-                # about the hostname. The next order is not a resumed one, so this happens once.
+                # The CA may have asked for the challenge while no replica was there to answer, or while the account's
+                # key changed, which says nothing about the hostname. The next order is neither, so this happens once.
                 raise Transient(
                     "OrderInvalid",
-                    f"The CA {issuer.name} gave up an order that was open while the operator restarted; it is "
-                    "placed anew.",
+                    f"The CA {issuer.name} gave up an order that was open while the operator restarted, or while the "
+                    "account's key changed; it is placed anew.",
                 ) from failure
             wait = memory.order.retry_after
             if wait > _SHORT_WAIT:
@@ -268,7 +280,12 @@ class Issuance:
         issuer, first = memory.order_issuer, observed.issuers[0] if observed.issuers else ""
         instead_of = "" if issuer == first else f"{first}: {self._troubles.with_issuer(first, memory)}"
         self._secrets.store_certificate(
-            domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of
+            domain,
+            chain_pem=chain_pem,
+            key_pem=key_pem,
+            issuer=issuer,
+            instead_of=instead_of,
+            not_revoked=revocation.asked(domain) if revocation.is_due(observed) else "",
         )
         CERTIFICATES.labels(issuer, "true" if observed.secret.facts else "false").inc()
         serial = facts.serial_number

@@ -1,25 +1,25 @@
-"""The configured issuers and their accounts: one account key each, made once, kept in a Secret, reused for ever."""
+"""The configured issuers and their accounts: one account key each, kept in a Secret, the same for all replicas."""
 
 import base64
 import hashlib
 import json
 import logging
 import threading
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from certward import __version__
 from certward.acme.client import ExternalAccount, Issuer, IssuerSettings
 from certward.config import Config, IssuerConfig
-from certward.errors import ConfigError, Conflict, IssuerUnusable, OperatorError, Rejected
+from certward.errors import ConfigError, IssuerUnusable, OperatorError, Rejected
 from certward.kube.client import Client, Object
 from certward.model import keys
-from certward.names import ACCOUNT_SECRET, GROUP, LABEL_MANAGED_BY, MANAGED_BY
+from certward.model.resources import parse_time
+from certward.runtime.account_store import Account, AccountStore, secret_name
+from certward.runtime.gate import Gate
 
 log = logging.getLogger(__name__)
-
-_ANNOTATION_DIRECTORY = f"{GROUP}/directory"
-_ANNOTATION_ACCOUNT = f"{GROUP}/account-url"
-#: Thumbprint of the key that the account is with: a Secret whose key was exchanged has another account.
-_ANNOTATION_THUMBPRINT = f"{GROUP}/account-thumbprint"
 
 
 class Issuers:
@@ -29,15 +29,26 @@ class Issuers:
         self._config = config
         self._client = client
         self._namespace = namespace
+        self.store = AccountStore(client, namespace=namespace)
         self._lock = threading.Lock()
         self._issuers: dict[str, Issuer] = {}
         self._registered: set[str] = set()
         self._seen: dict[str, tuple[str, str]] = {}
         self._versions: dict[str, int] = {}
+        self._changed_at: dict[str, datetime] = {}
+        self._gates = {issuer.name: Gate() for issuer in config.issuers}
 
     def names(self) -> tuple[str, ...]:
         """All configured issuers, in order."""
         return tuple(issuer.name for issuer in self._config.issuers)
+
+    def gate(self, name: str) -> Gate:
+        """What keeps an account from being used while its key is changed; always open for one not configured."""
+        return self._gates.get(name) or Gate()
+
+    def using(self, name: str) -> AbstractContextManager[bool]:
+        """Use an account: `with issuers.using(name) as is_free`; not free while its key is changed."""
+        return self.gate(name).using()
 
     def ready(self, name: str) -> Issuer:
         """An issuer whose account exists at the CA; makes key and account when they are missing.
@@ -49,8 +60,7 @@ class Issuers:
         if issuer is None:  # pragma: no cover - create=True makes one
             raise Rejected("CARejected", f"issuer {name} has no account key")
         if name not in self._registered:
-            url = issuer.ensure_account()
-            self._remember_account(name, url, issuer.thumbprint)
+            self._remember_account(name, issuer.ensure_account(), issuer.thumbprint)
             self._registered.add(name)
         return issuer
 
@@ -67,22 +77,38 @@ class Issuers:
         Raises:
             OperatorError: the API server could not or would not.
         """
-        changed = set()
-        for configured in self._config.issuers:
-            with self._lock:
-                name, known = configured.name, self._seen.get(configured.name)
-                if known is None:
-                    continue
-                account = self._client.get("Secret", self._namespace, _secret_name(name))
-                if known == (_digest(account), _digest(self._external_secret(configured))):
-                    continue
-                log.info("issuer %s: the keys of its account have changed", name)
-                self._seen.pop(name)
-                self._issuers.pop(name, None)
-                self._registered.discard(name)
-                self._versions[name] = self._versions.get(name, 0) + 1
-                changed.add(name)
-        return changed
+        accounts = [(configured, self.store.read(configured.name)) for configured in self._config.issuers]
+        return {configured.name for configured, account in accounts if self.notice(configured, account)}
+
+    def notice(self, configured: IssuerConfig, account: Account | None) -> bool:
+        """Take note of an account as it stands in its Secret now.
+
+        Returns:
+            Whether it is not the one that was used so far.
+
+        Raises:
+            OperatorError: the API server could not or would not.
+        """
+        name = configured.name
+        if account is not None and account.next_key_pem:
+            self.gate(name).close()  # until it is found out which key the CA knows
+        digests = (_key_digest(account), _digest(self._external_secret(configured)))
+        with self._lock:
+            known = self._seen.get(name)
+            if known is None or known == digests:
+                return False
+            log.info("issuer %s: the keys of its account have changed", name)
+            self._seen.pop(name)
+            self._issuers.pop(name, None)
+            self._registered.discard(name)
+            self._versions[name] = self._versions.get(name, 0) + 1
+            self._changed_at[name] = datetime.now(UTC)
+            return True
+
+    def has_changed_since(self, name: str, created_at: str) -> bool:
+        """Whether an account has got another key since a moment (RFC 3339): then its CA may have seen wrong answers."""
+        changed_at = self._changed_at.get(name)
+        return changed_at is not None and bool(created_at) and parse_time(created_at) <= changed_at
 
     def thumbprint(self, name: str) -> str | None:
         """The account key's thumbprint (RFC 7638), or None while there is no key."""
@@ -92,6 +118,15 @@ class Issuers:
             log.warning("account key of issuer %s: %s", name, error.message)
             return None
         return issuer.thumbprint if issuer else None
+
+    def client_for(self, configured: IssuerConfig, account: Account) -> Issuer:
+        """A client for an account, whether it is the one in use or not.
+
+        Raises:
+            IssuerUnusable: its key, or that of its external account, cannot be used.
+            OperatorError: the API server could not or would not.
+        """
+        return self._make(configured, account, self._external_secret(configured))
 
     def answers(self) -> dict[str, dict[str, int]]:
         """How each issuer that was asked has answered: counts by HTTP status, for metrics."""
@@ -106,44 +141,20 @@ class Issuers:
             configured = self._config.issuer(name)
             if configured is None:
                 return None
-            secret = self._client.get("Secret", self._namespace, _secret_name(name))
-            if secret is None:
+            account = self.store.read(name)
+            if account is None:
                 if not create:
                     return None
-                secret = self._create(configured)
+                key_pem = keys.generate_key("ECDSA-P256")
+                account = self.store.create(name, Account(key_pem, directory=configured.directory))
+                log.info("made an account key for issuer %s", name)
             external = self._external_secret(configured)
-            self._seen[name] = (_digest(secret), _digest(external))
-            issuer = self._make(configured, secret, external)
+            self._seen[name] = (_key_digest(account), _digest(external))
+            issuer = self._make(configured, account, external)
             self._issuers[name] = issuer
             return issuer
 
-    def _create(self, configured: IssuerConfig) -> Object:
-        key_pem = keys.generate_key("ECDSA-P256")
-        manifest: Object = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {
-                "name": _secret_name(configured.name),
-                "namespace": self._namespace,
-                "labels": {LABEL_MANAGED_BY: MANAGED_BY},
-                "annotations": {_ANNOTATION_DIRECTORY: configured.directory},
-            },
-            "type": "Opaque",
-            "data": {"tls.key": base64.b64encode(key_pem).decode()},
-        }
-        try:
-            created = self._client.create(manifest)
-        except Conflict:
-            created = self._client.get("Secret", self._namespace, _secret_name(configured.name))
-        if created is None:
-            raise Rejected("CARejected", f"namespace {self._namespace} of the operator is gone")
-        log.info("made an account key for issuer %s", configured.name)
-        return created
-
-    def _make(self, configured: IssuerConfig, secret: Object, external: Object | None) -> Issuer:
-        key_pem = base64.b64decode((secret.get("data") or {}).get("tls.key") or "")
-        annotations = secret["metadata"].get("annotations") or {}
-        is_same_ca = annotations.get(_ANNOTATION_DIRECTORY) == configured.directory
+    def _make(self, configured: IssuerConfig, account: Account, external: Object | None) -> Issuer:
         settings = IssuerSettings(
             name=configured.name,
             directory=configured.directory,
@@ -151,17 +162,17 @@ class Issuers:
             ca_bundle_pem=configured.ca_bundle,
             external_account=_external_account(configured, external),
         )
-        url = annotations.get(_ANNOTATION_ACCOUNT, "") if is_same_ca else ""
+        url = account.url if account.directory == configured.directory else ""
         try:
-            issuer = Issuer(settings, key_pem, url, user_agent=f"certward/{__version__}")
+            issuer = Issuer(settings, account.key_pem, url, user_agent=f"certward/{__version__}")
         except ConfigError:
             raise IssuerUnusable(
                 "CARejected",
                 f"The account key of issuer {configured.name} cannot be used; the administrator has to restore Secret "
-                f"{_secret_name(configured.name)} in the operator's namespace, or to delete it, so that a new account "
+                f"{secret_name(configured.name)} in the operator's namespace, or to delete it, so that a new account "
                 "is made.",
             ) from None
-        if annotations.get(_ANNOTATION_THUMBPRINT) != issuer.thumbprint:
+        if account.thumbprint != issuer.thumbprint:
             issuer.forget_account()  # another key was put into the Secret; the CA knows by the key whose it is
         return issuer
 
@@ -171,30 +182,14 @@ class Issuers:
 
     def _remember_account(self, name: str, url: str, thumbprint: str) -> None:
         """Write the account's URL beside its key, where people look for it; the key alone would do."""
-        secret = self._client.get("Secret", self._namespace, _secret_name(name))
-        configured = self._config.issuer(name)
-        if secret is None or configured is None:
+        account, configured = self.store.read(name), self._config.issuer(name)
+        if account is None or configured is None:
             return
-        wanted = {
-            _ANNOTATION_ACCOUNT: url,
-            _ANNOTATION_THUMBPRINT: thumbprint,
-            _ANNOTATION_DIRECTORY: configured.directory,
-        }
-        annotations = secret["metadata"].get("annotations") or {}
-        if any(annotations.get(key) != value for key, value in wanted.items()):
-            meta = secret["metadata"]
-            self._client.apply(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Secret",
-                    "metadata": {
-                        "name": meta["name"],
-                        "namespace": meta["namespace"],
-                        "uid": meta["uid"],
-                        "annotations": wanted,
-                    },
-                }
-            )
+        if (account.url, account.thumbprint, account.directory) != (url, thumbprint, configured.directory):
+            is_the_same = (account.url, account.directory) == (url, configured.directory)
+            told = account.contact if is_the_same else ""
+            account = replace(account, url=url, thumbprint=thumbprint, directory=configured.directory, contact=told)
+            self.store.write(name, account)
 
 
 def _external_account(configured: IssuerConfig, secret: Object | None) -> ExternalAccount | None:
@@ -212,12 +207,13 @@ def _external_account(configured: IssuerConfig, secret: Object | None) -> Extern
     return ExternalAccount(key_id=binding.key_id, hmac_key=value)
 
 
+def _key_digest(account: Account | None) -> str:
+    """Of the account's key; notes beside it count for nothing. Empty when there is no Secret."""
+    return hashlib.sha256(account.key_pem).hexdigest() if account else ""
+
+
 def _digest(secret: Object | None) -> str:
-    """Of what a Secret holds, so that notes beside it count for nothing; empty when it is not there."""
+    """Of what a Secret holds; empty when it is not there."""
     if secret is None:
         return ""
     return hashlib.sha256(json.dumps(secret.get("data"), sort_keys=True).encode()).hexdigest()
-
-
-def _secret_name(issuer: str) -> str:
-    return f"{ACCOUNT_SECRET}{issuer}"

@@ -34,6 +34,22 @@ class Advice:
     ask_at: float
 
 
+class Unrevoked(NamedTuple):
+    """An attempt at a revocation that failed.
+
+    Attributes:
+        asked: the value of the annotation that asked for it.
+        words: why it failed.
+        failures: how often in a row.
+        retry_at: monotonic time of the next attempt; None: only when something else is asked, or after a restart.
+    """
+
+    asked: str
+    words: str
+    failures: int
+    retry_at: float | None
+
+
 class Waiting(NamedTuple):
     """A place in the line for an order.
 
@@ -83,6 +99,7 @@ class Memory:
         advice: what the CA has said of the renewal.
         refused: fingerprint of a certificate that the ingress did not show, until which monotonic time it is not told
             to serve it, and what that was based on.
+        unrevoked: the last attempt at a revocation, if it failed.
         wanted_since: since when a first certificate has been wanted; None: none is, or it is not known.
         http_failure: why this attempt does without HTTP-01.
         dns_flight: the look at records of DNS challenges that is under way.
@@ -117,6 +134,7 @@ class Memory:
     waiting: Waiting | None = None
     advice: Advice | None = None
     refused: tuple[str, float, tuple[object, ...]] = ("", 0.0, ())
+    unrevoked: Unrevoked | None = None
     wanted_since: datetime | None = None
     http_failure: OperatorError | None = None
     dns_flight: "Future[DnsLook] | None" = None

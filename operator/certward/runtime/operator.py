@@ -23,6 +23,7 @@ from certward.probe.fetch import Fetcher
 from certward.probe.resolver import Resolver
 from certward.render.registry import DIALECTS
 from certward.runtime import metrics, scrape
+from certward.runtime.account_care import LOOK_SECONDS, AccountCare
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
 from certward.runtime.builtin import Builtins
@@ -48,6 +49,7 @@ from certward.runtime.proving import Prover
 from certward.runtime.queue import WorkQueue
 from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
 from certward.runtime.reports import Reports
+from certward.runtime.revocations import Revocations
 from certward.runtime.secrets import Secrets
 from certward.runtime.server import HealthServer
 from certward.runtime.services import Services
@@ -56,8 +58,6 @@ from certward.runtime.troubles import Troubles
 log = logging.getLogger(__name__)
 
 _ADDRESS_SECONDS = 5.0
-#: So often the Secrets of accounts are looked at.
-_ACCOUNT_SECONDS = 5.0
 #: Slow names and servers are waited for beside the workers: so many at a time.
 _FLIGHTS = 64
 
@@ -90,7 +90,7 @@ class Operator:
         self._client = client
         self._options = options
         self._stop = threading.Event()
-        self._was_leader = False
+        self._was_leader = self._is_started = False
         self.cache = Cache()
         self._queue = WorkQueue()
         self._issuers = Issuers(config, client, namespace=options.namespace)
@@ -182,6 +182,7 @@ class Operator:
                     ledger=self._ledger,
                     dns01=self._dns01,
                 ),
+                revocations=Revocations(self._issuers, secrets),
                 preflights=preflights,
                 prover=prover,
                 memories=memories,
@@ -213,6 +214,7 @@ class Operator:
         self._health = HealthServer(
             options.health_host, options.health_port, health=self._problem, readiness=self._readiness
         )
+        self._account_care = AccountCare(config, self._issuers, may_work=self._may_work)
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -239,10 +241,13 @@ class Operator:
         self._events.start()
         self.reconciler.start()
         self._keeper.start()
+        self._account_care.start()
+        self._is_started = True
 
     def stop(self) -> None:
         """Finish what is being worked on, give the Lease up, stop listening."""
         self._stop.set()  # /readyz says so from here on
+        self._account_care.stop()
         self.reconciler.stop(timeout=10)
         if self._was_leader:
             self._ledger.flush(is_last=True)
@@ -262,6 +267,7 @@ class Operator:
         while not self._stop.wait(0.1):
             try:
                 if self._lease.is_leader() and not self._was_leader:
+                    self._issuers.look_again()
                     self._policies.load()
                     self._ledger.load(self.cache.all(Domain))
                     self._platform.ensure()
@@ -277,7 +283,7 @@ class Operator:
                     next_list = time.monotonic() + RESYNC_SECONDS
                 if time.monotonic() >= next_accounts:
                     self._follow_accounts()
-                    next_accounts = time.monotonic() + _ACCOUNT_SECONDS
+                    next_accounts = time.monotonic() + LOOK_SECONDS
                 if self._may_work() and time.monotonic() >= next_addresses:
                     addresses = self._namespaces.addresses()
                     if known is not None and addresses != known:
@@ -329,7 +335,8 @@ class Operator:
 
     def _problem(self) -> str:
         """What only a restart can mend; the API server or a CA being away is not."""
-        if self.reconciler.synced_at and not (self._keeper.is_alive() and self.reconciler.is_alive()):
+        threads = (self._keeper, self.reconciler, self._account_care)
+        if self._is_started and not all(thread.is_alive() for thread in threads):
             return "a thread has died"
         return ""
 

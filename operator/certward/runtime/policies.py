@@ -37,9 +37,13 @@ class Policies:
         Only the leader does this, before any App is looked at.
         """
         live = self._client.get("ConfigMap", self._namespace, DEFAULTS_CONFIGMAP)
-        history = _parse(((live or {}).get("data") or {}).get("history", "[]"))
-        if not history or history[-1].revision != self._default:
+        kept = (live or {}).get("data") or {}
+        history = _parse(kept.get("history", "[]"))
+        is_new = not history or history[-1].revision != self._default
+        if is_new:
             history = (*history, DefaultChange(datetime.now(UTC).replace(microsecond=0), self._default))
+            log.info("TLS revision %s is the default for new Apps from now on", self._default)
+        if is_new or kept.get("floor", "") != self._floor:
             self._client.apply(
                 {
                     "apiVersion": "v1",
@@ -49,10 +53,10 @@ class Policies:
                         "namespace": self._namespace,
                         "labels": {LABEL_MANAGED_BY: MANAGED_BY},
                     },
-                    "data": {"history": _format(history)},
+                    # The floor is here to be read: by the plugin, which foretells what a move would change.
+                    "data": {"history": _format(history), "floor": self._floor},
                 }
             )
-            log.info("TLS revision %s is the default for new Apps from now on", self._default)
         self._history = history
 
     def revision_of(self, app: App) -> str:

@@ -13,9 +13,18 @@ from certward.kube.client import Client, Object
 from certward.model import keys, pki
 from certward.model.keys import CertificateProblem
 from certward.model.resources import Domain, secret_name
-from certward.names import LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
+from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE, LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
 from certward.plan.checks import SecretState
-from certward.render.manifests import ANNOTATION_INSTEAD_OF, ANNOTATION_ISSUER, certificate_secret, next_key_secret
+from certward.render.manifests import (
+    ANNOTATION_INSTEAD_OF,
+    ANNOTATION_ISSUER,
+    ANNOTATION_NOT_REVOKED,
+    ANNOTATION_REVOKED,
+    CERTIFICATE_MARKS,
+    certificate_secret,
+    next_key_secret,
+    requests_of,
+)
 
 
 class Secrets:
@@ -88,7 +97,14 @@ class Secrets:
         self._client.delete("Secret", domain.meta.namespace, domain.next_secret_name)
 
     def store_certificate(
-        self, domain: Domain, *, chain_pem: bytes, key_pem: bytes, issuer: str, instead_of: str = ""
+        self,
+        domain: Domain,
+        *,
+        chain_pem: bytes,
+        key_pem: bytes,
+        issuer: str,
+        instead_of: str = "",
+        not_revoked: str = "",
     ) -> None:
         """Put certificate and key into `<domain>-tls`, in one write.
 
@@ -98,10 +114,58 @@ class Secrets:
             key_pem: its key.
             issuer: the configured issuer that it came from.
             instead_of: the issuer that was to be asked and why it could not issue; empty when it was this one.
+            not_revoked: the revocation that was asked for the certificate before and has not been done; else empty.
         """
+        marks = requests_of(domain) | ({ANNOTATION_NOT_REVOKED: not_revoked} if not_revoked else {})
         manifest = certificate_secret(
-            domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of
+            domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of, marks=marks
         )
+        _kept(self._client.apply(manifest), domain)
+
+    def certificate(self, domain: Domain) -> tuple[bytes, bytes]:
+        """Chain and key in `<domain>-tls`, empty where there are none."""
+        live = self._client.get("Secret", domain.meta.namespace, domain.secret_name)
+        if live is None or not _is_ours(live, domain):
+            return b"", b""
+        return decode(live, "tls.crt"), decode(live, "tls.key")
+
+    def adopt(self, domain: Domain) -> None:
+        """Make a Secret that was restored go with its Domain, as one that was written here does.
+
+        Raises:
+            OperatorError: the API server could not or would not.
+        """
+        self._write_anew(domain)
+
+    def mark_revoked(self, domain: Domain, *, fingerprint: str, asked: str) -> None:
+        """Note beside a certificate that it has been revoked.
+
+        Args:
+            domain: whose.
+            fingerprint: of the certificate.
+            asked: the value that asked for it, which is handled by that.
+
+        Raises:
+            Conflict: the Secret was written meanwhile.
+            OperatorError: the API server could not or would not.
+        """
+        self._write_anew(domain, {ANNOTATION_REVOKED: fingerprint, ANNOTATION_REVOKE: asked})
+
+    def _write_anew(self, domain: Domain, marks: Mapping[str, str] | None = None) -> None:
+        """Write what a Secret holds as the operator writes it: a server-side apply states all or loses the rest."""
+        live = self._client.get("Secret", domain.meta.namespace, domain.secret_name)
+        if live is None or not _is_ours(live, domain):
+            return
+        annotations = live["metadata"].get("annotations") or {}
+        manifest = certificate_secret(
+            domain,
+            chain_pem=decode(live, "tls.crt"),
+            key_pem=decode(live, "tls.key"),
+            issuer=annotations.get(ANNOTATION_ISSUER, ""),
+            instead_of=annotations.get(ANNOTATION_INSTEAD_OF, ""),
+            marks={name: annotations[name] for name in CERTIFICATE_MARKS if name in annotations} | dict(marks or {}),
+        )
+        manifest["metadata"] |= {name: live["metadata"][name] for name in ("uid", "resourceVersion")}
         _kept(self._client.apply(manifest), domain)
 
 
@@ -115,6 +179,13 @@ def _is_ours(live: Mapping[str, Any], domain: Domain) -> bool:
     return labels.get(LABEL_MANAGED_BY) == MANAGED_BY and labels.get(LABEL_DOMAIN) == domain.meta.name
 
 
+def _is_owned(live: Mapping[str, Any], domain: Domain) -> bool:
+    """Whether it goes with its Domain, or with another object, or is of a type that Certward does not make."""
+    owners = live["metadata"].get("ownerReferences") or ()
+    has_owner = any(owner.get("uid") == domain.meta.uid or owner.get("controller") for owner in owners)
+    return has_owner or live.get("type") != "kubernetes.io/tls"
+
+
 def _read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: bytes) -> SecretState:
     annotations = live["metadata"].get("annotations") or {}
     state = SecretState(
@@ -123,6 +194,10 @@ def _read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: byt
         issuer=annotations.get(ANNOTATION_ISSUER, ""),
         instead_of=annotations.get(ANNOTATION_INSTEAD_OF, ""),
         resource_version=str(live["metadata"]["resourceVersion"]),
+        is_owned=_is_owned(live, domain),
+        refresh=annotations.get(ANNOTATION_REFRESH, ""),
+        revoke=annotations.get(ANNOTATION_REVOKE, "").strip(),
+        not_revoked=annotations.get(ANNOTATION_NOT_REVOKED, ""),
     )
     if not state.is_managed:
         return replace(state, problem="The Secret is not Certward's.")
@@ -135,7 +210,8 @@ def _read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: byt
         is_trusted = pki.is_trusted(chain, roots_pem, at) if roots_pem else False
     except CertificateProblem as problem:
         return replace(state, problem=str(problem))
-    return replace(state, facts=facts, is_trusted=is_trusted)
+    is_revoked = annotations.get(ANNOTATION_REVOKED) == facts.fingerprint_sha256
+    return replace(state, facts=facts, is_trusted=is_trusted, is_revoked=is_revoked)
 
 
 def decode(live: Mapping[str, Any], name: str) -> bytes:

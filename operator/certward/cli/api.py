@@ -1,0 +1,226 @@
+"""Few verbs over the `kubernetes` package, with the user's kubeconfig and rights.
+
+That package takes a second to load, so it is loaded here when the first request is made and nowhere else.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from certward import __version__
+from certward.cli.errors import CliError, no_cluster, not_found, refusal
+from certward.kube.kinds import KINDS, path_of
+
+Object = dict[str, Any]
+
+#: The field manager of everything that the plugin writes.
+FIELD_MANAGER = "kubectl-certward"
+
+_MERGE, _JSON = "application/merge-patch+json", "application/json"
+_MANAGER = {"fieldManager": FIELD_MANAGER}
+_IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_PAGE = 500
+_NOT_FOUND, _BAD_REQUEST = 404, 400
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which cluster, and where in it, a kubeconfig means.
+
+    Attributes:
+        context: name of the context; empty inside of a pod.
+        namespace: of the context; "default" where it names none.
+    """
+
+    context: str
+    namespace: str
+
+
+class Api:
+    """The API server as the user."""
+
+    def __init__(self, kubeconfig: str | None, context: str | None, timeout: float = 30.0) -> None:
+        import urllib3
+
+        self._client, self.place = _load(kubeconfig, context)
+        self._pool = self._client.rest_client.pool_manager
+        #: What the server's clock said in its last answer, as HTTP writes it.
+        self.date = ""
+        self.server = str(self._client.configuration.host).rstrip("/")
+        self._timeout = urllib3.Timeout(connect=min(5.0, timeout), read=timeout)
+
+    def get(self, kind: str, namespace: str, name: str) -> Object | None:
+        """One object; None when there is none."""
+        return self._call("get", kind, namespace, name, none_if_gone=True)
+
+    def list(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]:
+        """All objects of a kind, in one namespace or (empty) in all; kind and apiVersion are filled in."""
+        found: list[Object] = []
+        query = {"limit": str(_PAGE), **({"labelSelector": labels} if labels else {})}
+        while True:
+            page = self._call("list", kind, namespace, query=query) or {}
+            api_version = page.get("apiVersion")
+            found += [{"apiVersion": api_version, "kind": kind, **item} for item in page.get("items") or ()]
+            query["continue"] = (page.get("metadata") or {}).get("continue") or ""
+            if not query["continue"]:
+                return found
+
+    def create(self, manifest: Mapping[str, Any]) -> Object:
+        """Create an object; a failure if it is there already."""
+        meta = manifest["metadata"]
+        kind, namespace = manifest["kind"], meta.get("namespace", "")
+        return self._call("create", kind, namespace, meta.get("name", ""), query=_MANAGER, body=manifest) or {}
+
+    def patch(self, kind: str, namespace: str, name: str, body: Mapping[str, Any]) -> Object:
+        """Merge patch of an object that is there (RFC 7386)."""
+        return self._call("patch", kind, namespace, name, query=_MANAGER, body=body) or {}
+
+    def delete(self, kind: str, namespace: str, name: str, *, uid: str = "") -> bool:
+        """Delete an object, and only this very one when `uid` is given; whether it was there."""
+        body: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        return self._call("delete", kind, namespace, name, body=body, none_if_gone=True) is not None
+
+    def may(self, verb: str, plural: str, namespace: str = "", *, group: str = "", name: str = "") -> bool:
+        """Whether the user has a right, by the API server's own word (SelfSubjectAccessReview)."""
+        asked = {"verb": verb, "resource": plural, "group": group, "namespace": namespace, "name": name}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {key: value for key, value in asked.items() if value}},
+        }
+        answer = self.raw("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=body)
+        return bool((answer or {}).get("status", {}).get("allowed"))
+
+    def raw(self, method: str, path: str, *, body: Mapping[str, Any] | None = None) -> Object | None:
+        """A request to any path; None where there is nothing.
+
+        Raises:
+            CliError: the cluster does not answer, or refuses.
+        """
+        status, answer = self._send(method, path, body=body, content_type=_JSON)
+        if status == _NOT_FOUND:
+            return None
+        if status >= _BAD_REQUEST:
+            raise refusal(status, answer, verb=method.lower(), what=path, plural=path, namespace="")
+        return answer
+
+    def _call(
+        self,
+        verb: str,
+        kind: str,
+        namespace: str,
+        name: str = "",
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        none_if_gone: bool = False,
+    ) -> Object | None:
+        method, content_type = {
+            "get": ("GET", _JSON),
+            "list": ("GET", _JSON),
+            "create": ("POST", _JSON),
+            "patch": ("PATCH", _MERGE),
+            "delete": ("DELETE", _JSON),
+        }[verb]
+        path = path_of(kind, namespace, "" if verb == "create" else name)
+        if query:
+            path += f"?{urlencode({key: value for key, value in query.items() if value})}"
+        status, answer = self._send(method, path, body=body, content_type=content_type)
+        if status < _BAD_REQUEST:
+            return answer
+        if status == _NOT_FOUND and none_if_gone and answer.get("details"):
+            return None
+        if status == _NOT_FOUND and answer.get("details") and name:
+            raise not_found(f"{kind} {name} is not in namespace {namespace}.")
+        prefix, plural = KINDS[kind]
+        group = prefix.split("/")[2] if prefix.startswith("/apis/") else ""
+        raise refusal(
+            status,
+            answer,
+            verb=verb,
+            what=f"{kind} {name}".strip(),
+            plural=f"{plural}.{group}" if group else plural,
+            namespace=namespace,
+        )
+
+    def _send(self, method: str, path: str, *, body: Mapping[str, Any] | None, content_type: str) -> tuple[int, Object]:
+        import urllib3
+
+        headers = {"Accept": _JSON, "User-Agent": f"kubectl-certward/{__version__}"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        try:
+            self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+            answer = self._pool.request(
+                method,
+                f"{self.server}{path}",
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                timeout=self._timeout,
+                retries=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _unreachable(self.server, self.place, error) from None
+        self.date = answer.headers.get("Date", "")
+        try:
+            parsed = json.loads(answer.data)
+        except ValueError:
+            parsed = {}
+        return answer.status, parsed if isinstance(parsed, dict) else {}
+
+
+def _load(kubeconfig: str | None, context: str | None) -> tuple[Any, Place]:
+    import yaml
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    configuration.connection_pool_maxsize = 16  # some commands ask for several things at once
+    files = kubeconfig or os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
+    is_there = any(Path(file).is_file() for file in files.split(os.pathsep) if file)
+    if not is_there and not kubeconfig and (_IN_CLUSTER / "token").is_file():
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        namespace = (_IN_CLUSTER / "namespace").read_text(encoding="utf-8").strip()
+        return client.ApiClient(configuration), Place("", namespace or "default")
+    if not is_there:
+        raise no_cluster(
+            f"There is no kubeconfig at {files}, so there is no cluster to talk to. Name one by --kubeconfig or by the "
+            "variable KUBECONFIG."
+        )
+    try:
+        contexts, current = config.list_kube_config_contexts(files)  # type: ignore[no-untyped-call]
+    except (config.ConfigException, OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise no_cluster(f"The kubeconfig {files} cannot be read: {error}") from None
+    chosen = context or (current or {}).get("name", "")
+    known = {entry["name"]: entry.get("context") or {} for entry in contexts}
+    if chosen not in known:
+        there = ", ".join(sorted(known)) or "none at all"
+        raise no_cluster(f"The kubeconfig has no context {chosen}; it has {there}.")
+    try:
+        config.load_kube_config(  # type: ignore[no-untyped-call]
+            files, context=chosen, client_configuration=configuration, persist_config=False
+        )
+    except (config.ConfigException, OSError, ValueError, TypeError) as error:
+        raise no_cluster(f"The context {chosen} of the kubeconfig cannot be used: {error}") from None
+    return client.ApiClient(configuration), Place(chosen, known[chosen].get("namespace") or "default")
+
+
+def _unreachable(server: str, place: Place, error: Exception) -> CliError:
+    words = str(error)
+    if "certificate verify failed" in words or "CERTIFICATE_VERIFY_FAILED" in words:
+        why = "its certificate is not the one that the kubeconfig expects"
+    elif "refused" in words:
+        why = "the connection is refused"
+    elif "timed out" in words or "Timeout" in type(error).__name__:
+        why = "no answer in time"
+    elif "Name or service not known" in words or "Failed to resolve" in words or "NameResolution" in words:
+        why = "its name cannot be resolved"
+    else:
+        why = type(error).__name__
+    of_context = f" of context {place.context}" if place.context else ""
+    return no_cluster(f"The cluster{of_context} does not answer at {server}: {why}. Is it the right --context?")

@@ -1,0 +1,1 @@
+"""`doctor`: whether the installation is in order."""
