@@ -18,11 +18,11 @@ _TURNS = 4
 
 
 class _Lanes:
-    """What is due in one namespace: (key, since when), the oldest first in each lane."""
+    """What is due in one namespace, the oldest first in each lane."""
 
     def __init__(self) -> None:
-        self.news: deque[tuple[Key, float]] = deque()
-        self.again: deque[tuple[Key, float]] = deque()
+        self.news: deque[Key] = deque()
+        self.again: deque[Key] = deque()
         self._turn = 0
 
     def __bool__(self) -> bool:
@@ -32,7 +32,7 @@ class _Lanes:
         """The next one."""
         self._turn += 1
         is_again = not self.news or (bool(self.again) and self._turn % _TURNS == 0)
-        return (self.again if is_again else self.news).popleft()[0]
+        return (self.again if is_again else self.news).popleft()
 
 
 class WorkQueue:
@@ -50,7 +50,7 @@ class WorkQueue:
         self._order = itertools.count()
         self._ready: OrderedDict[str, _Lanes] = OrderedDict()
         self._news: set[Key] = set()
-        self._ready_keys: set[Key] = set()
+        self._since: dict[Key, float] = {}
         self._working: set[Key] = set()
         self._again: dict[Key, float] = {}
         self._is_closed = False
@@ -66,7 +66,7 @@ class WorkQueue:
         with self._changed:
             due = self._clock() + max(after, 0.0)
             if is_news:
-                self._take_news(key, due)
+                self._take_news(key)
             self._add(key, due)
             self._changed.notify()
 
@@ -75,7 +75,7 @@ class WorkQueue:
         with self._changed:
             due = self._clock() + max(after, 0.0)
             for key in keys:
-                self._take_news(key, due)
+                self._take_news(key)
                 self._add(key, due)
             self._changed.notify_all()
 
@@ -122,7 +122,7 @@ class WorkQueue:
             self._due.clear()
             self._heap.clear()
             self._ready.clear()
-            self._ready_keys.clear()
+            self._since.clear()
             self._again.clear()
             self._news.clear()
 
@@ -130,27 +130,26 @@ class WorkQueue:
         """Whether a key is due that no worker has taken yet."""
         with self._changed:
             self._ripen(self._clock())
-            return bool(self._ready_keys)
+            return bool(self._since)
 
     def depth(self) -> tuple[int, int, float]:
         """(keys that are due, keys that wait for their time, age in seconds of the oldest due one)."""
         with self._changed:
             now = self._clock()
             self._ripen(now)
-            waiting = (lane[0][1] for lanes in self._ready.values() for lane in (lanes.news, lanes.again) if lane)
-            oldest = min(waiting, default=now)
-            return len(self._ready_keys), len(self._due), now - oldest
+            oldest = min(self._since.values(), default=now)
+            return len(self._since), len(self._due), now - oldest
 
-    def _take_news(self, key: Key, due: float) -> None:
-        if key in self._ready_keys and key not in self._news:
-            self._ready[key.namespace].news.append((key, due))  # its place among the others is passed over
+    def _take_news(self, key: Key) -> None:
+        if key in self._since and key not in self._news:
+            self._ready[key.namespace].news.append(key)  # its place among the others is passed over
         self._news.add(key)
 
     def _add(self, key: Key, due: float) -> None:
         if key in self._working:
             self._again[key] = min(due, self._again.get(key, due))
             return
-        if key in self._ready_keys or self._due.get(key, due + 1) <= due:
+        if key in self._since or self._due.get(key, due + 1) <= due:
             return
         self._due[key] = due
         heapq.heappush(self._heap, (due, next(self._order), key))
@@ -162,20 +161,20 @@ class WorkQueue:
                 continue  # an earlier time has been set since
             del self._due[key]
             lanes = self._ready.setdefault(key.namespace, _Lanes())
-            (lanes.news if key in self._news else lanes.again).append((key, due))
-            self._ready_keys.add(key)
+            (lanes.news if key in self._news else lanes.again).append(key)
+            self._since[key] = due
 
     def _pop(self) -> Key | None:
         while self._ready:
             namespace, lanes = next(iter(self._ready.items()))
             key = lanes.pop()
-            is_left_over = key not in self._ready_keys
+            is_left_over = key not in self._since
             if not lanes:
                 del self._ready[namespace]
             elif not is_left_over:
                 self._ready.move_to_end(namespace)
             if not is_left_over:
-                self._ready_keys.discard(key)
+                del self._since[key]
                 self._news.discard(key)
                 self._working.add(key)
                 return key
