@@ -509,6 +509,7 @@ def assert_as_declared(world: World) -> None:
 @given(st.lists(st.tuples(EDITS, st.integers(0, 4)), max_size=8))
 @example([("default", 9), ("ca waits", 0), ("refresh", 9)])
 @example([("ca rejects once", 1), ("automatic on", 0)])
+@example([("automatic on", 9), ("manual named", 9), ("rsa only", 9), ("manual not named", 9)])
 @example([("default", 9), ("two months", 9), ("ca rejects once", 9), ("crash", 3)])
 def test_whatever_happens_it_comes_to_rest_as_declared(happenings):
     world = World()

@@ -71,6 +71,7 @@ class World:
     orders: dict[str, Order] = field(default_factory=dict)
     routes: Routes | None = None
     rendered: Profile | None = None
+    routed: str = ""
     lost: Lost = field(default_factory=Lost)
     ca_failures: list[OperatorError] = field(default_factory=list)
     ca_waits: list[timedelta] = field(default_factory=list)
@@ -85,11 +86,11 @@ class World:
 
     def serves(self) -> CertificateFacts | None:
         """The leaf that a handshake shows."""
-        if self.routes is None or not self.routes.secret_name or self.rendered is None:
+        if self.routes is None or not self.routed or self.rendered is None:
             return None
         if self.stuck_at is not None:
             return self.stuck_at
-        if self.manual and self.routes.secret_name == self.manual.name:
+        if self.manual and self.routed == self.manual.name:
             return self.manual.facts if not self.manual.problem else None
         return self.secret.facts
 
@@ -214,9 +215,10 @@ class World:
             self.before_effect()
         self.routes = wanted
         if wanted is None or not wanted.secret_name:
-            self.rendered = None
+            self.rendered, self.routed = None, ""
         elif wanted.profile is not None:
-            self.rendered = wanted.profile
+            # Without one what is rendered stays, the Secret included.
+            self.rendered, self.routed = wanted.profile, wanted.secret_name
 
     def _write(self, plan: Plan) -> None:
         if dict(plan.status) != self.domain.status:

@@ -87,6 +87,32 @@ def test_adding_wakes_one_that_waits():
     assert taken == [key("x")]
 
 
+def test_news_goes_before_looks_that_are_taken_again():
+    queue = WorkQueue(clock=lambda: 0.0)
+    for number in range(8):
+        queue.add(key(f"again-{number}"), is_news=False)
+    for number in range(4):
+        queue.add(key(f"news-{number}"))
+    taken = [(queue.take(0) or key("nothing")).name for _ in range(12)]
+    # Each fourth one is the oldest of those that wait, so that they are not forgotten.
+    assert taken[:5] == ["news-0", "news-1", "news-2", "again-0", "news-3"]
+    assert taken[5:] == [f"again-{number}" for number in range(1, 8)]
+    assert queue.take(0) is None
+
+
+def test_a_look_that_becomes_news_is_taken_once_and_earlier():
+    queue = WorkQueue(clock=lambda: 0.0)
+    queue.add(key("a"), is_news=False)
+    queue.add(key("b"), is_news=False)
+    assert queue.depth()[0] == 2
+    queue.add(key("b"))
+    assert [queue.take(0), queue.take(0), queue.take(0)] == [key("b"), key("a"), None]
+    queue.done(key("b"))
+    queue.add(key("b"), is_news=False)
+    assert queue.is_waited_for()
+    assert queue.take(0) == key("b")
+
+
 def test_many_threads_never_work_on_one_key_at_once():
     queue, busy, seen = WorkQueue(), set(), []
     guard = threading.Lock()

@@ -1,4 +1,8 @@
-"""The work queue: delayed, de-duplicating, fair between namespaces; one key is never worked on twice at once."""
+"""The work queue: delayed, de-duplicating, fair between namespaces; one key is never worked on twice at once.
+
+Within a namespace news goes before looks that were only to be taken again, so that what is not in order does not hold
+up what has just come. Every fourth time it is the other way round.
+"""
 
 import heapq
 import itertools
@@ -8,6 +12,27 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 
 from certward.model.resources import Key
+
+#: One in so many is the oldest look to be taken again, whatever news there is.
+_TURNS = 4
+
+
+class _Lanes:
+    """What is due in one namespace, the oldest first in each lane."""
+
+    def __init__(self) -> None:
+        self.news: deque[Key] = deque()
+        self.again: deque[Key] = deque()
+        self._turn = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.news or self.again)
+
+    def pop(self) -> Key:
+        """The next one."""
+        self._turn += 1
+        is_again = not self.news or (bool(self.again) and self._turn % _TURNS == 0)
+        return (self.again if is_again else self.news).popleft()
 
 
 class WorkQueue:
@@ -23,16 +48,26 @@ class WorkQueue:
         self._due: dict[Key, float] = {}
         self._heap: list[tuple[float, int, Key]] = []
         self._order = itertools.count()
-        self._ready: OrderedDict[str, deque[tuple[Key, float]]] = OrderedDict()
-        self._ready_keys: set[Key] = set()
+        self._ready: OrderedDict[str, _Lanes] = OrderedDict()
+        self._news: set[Key] = set()
+        self._since: dict[Key, float] = {}
         self._working: set[Key] = set()
         self._again: dict[Key, float] = {}
         self._is_closed = False
 
-    def add(self, key: Key, after: float = 0.0) -> None:
-        """Have a key worked on `after` seconds from now, or earlier if it already is to be."""
+    def add(self, key: Key, after: float = 0.0, *, is_news: bool = True) -> None:
+        """Have a key worked on `after` seconds from now, or earlier if it already is to be.
+
+        Args:
+            key: the key.
+            after: seconds.
+            is_news: something has happened; otherwise it is only to be looked at again.
+        """
         with self._changed:
-            self._add(key, self._clock() + max(after, 0.0))
+            due = self._clock() + max(after, 0.0)
+            if is_news:
+                self._take_news(key)
+            self._add(key, due)
             self._changed.notify()
 
     def add_all(self, keys: Iterable[Key], after: float = 0.0) -> None:
@@ -40,6 +75,7 @@ class WorkQueue:
         with self._changed:
             due = self._clock() + max(after, 0.0)
             for key in keys:
+                self._take_news(key)
                 self._add(key, due)
             self._changed.notify_all()
 
@@ -57,8 +93,8 @@ class WorkQueue:
             while not self._is_closed:
                 now = self._clock()
                 self._ripen(now)
-                if self._ready:
-                    return self._pop()
+                if (key := self._pop()) is not None:
+                    return key
                 if now >= deadline:
                     return None
                 next_due = self._heap[0][0] if self._heap else deadline
@@ -86,28 +122,34 @@ class WorkQueue:
             self._due.clear()
             self._heap.clear()
             self._ready.clear()
-            self._ready_keys.clear()
+            self._since.clear()
             self._again.clear()
+            self._news.clear()
 
     def is_waited_for(self) -> bool:
         """Whether a key is due that no worker has taken yet."""
         with self._changed:
             self._ripen(self._clock())
-            return bool(self._ready)
+            return bool(self._since)
 
     def depth(self) -> tuple[int, int, float]:
         """(keys that are due, keys that wait for their time, age in seconds of the oldest due one)."""
         with self._changed:
             now = self._clock()
             self._ripen(now)
-            oldest = min((since for keys in self._ready.values() for _, since in keys), default=now)
-            return len(self._ready_keys), len(self._due), now - oldest
+            oldest = min(self._since.values(), default=now)
+            return len(self._since), len(self._due), now - oldest
+
+    def _take_news(self, key: Key) -> None:
+        if key in self._since and key not in self._news:
+            self._ready[key.namespace].news.append(key)  # its place among the others is passed over
+        self._news.add(key)
 
     def _add(self, key: Key, due: float) -> None:
         if key in self._working:
             self._again[key] = min(due, self._again.get(key, due))
             return
-        if key in self._ready_keys or self._due.get(key, due + 1) <= due:
+        if key in self._since or self._due.get(key, due + 1) <= due:
             return
         self._due[key] = due
         heapq.heappush(self._heap, (due, next(self._order), key))
@@ -118,16 +160,22 @@ class WorkQueue:
             if self._due.get(key) != due:
                 continue  # an earlier time has been set since
             del self._due[key]
-            self._ready.setdefault(key.namespace, deque()).append((key, due))
-            self._ready_keys.add(key)
+            lanes = self._ready.setdefault(key.namespace, _Lanes())
+            (lanes.news if key in self._news else lanes.again).append(key)
+            self._since[key] = due
 
-    def _pop(self) -> Key:
-        namespace, keys = next(iter(self._ready.items()))
-        key, _ = keys.popleft()
-        if keys:
-            self._ready.move_to_end(namespace)
-        else:
-            del self._ready[namespace]
-        self._ready_keys.discard(key)
-        self._working.add(key)
-        return key
+    def _pop(self) -> Key | None:
+        while self._ready:
+            namespace, lanes = next(iter(self._ready.items()))
+            key = lanes.pop()
+            is_left_over = key not in self._since
+            if not lanes:
+                del self._ready[namespace]
+            elif not is_left_over:
+                self._ready.move_to_end(namespace)
+            if not is_left_over:
+                del self._since[key]
+                self._news.discard(key)
+                self._working.add(key)
+                return key
+        return None

@@ -211,7 +211,7 @@ class Reconciler:
         if key.kind == "Domain":
             again, touched = self._domains.reconcile(key)
             if again is not None:
-                self._queue.add(key, again / timedelta(seconds=1))
+                self._queue.add(key, again / timedelta(seconds=1), is_news=False)
             self.enqueue(touched)
         elif key.kind == "App":
             is_waiting, touched = self._apps.reconcile(key)
@@ -221,7 +221,7 @@ class Reconciler:
         elif key.kind == "Builtin":
             again, touched = self._builtins.reconcile(key)
             if again is not None:
-                self._queue.add(key, again / timedelta(seconds=1))
+                self._queue.add(key, again / timedelta(seconds=1), is_news=False)
             self.enqueue(touched)
         elif key.kind == "Namespace":
             self._namespaces.ensure(key.name)
