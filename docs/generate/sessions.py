@@ -1,7 +1,7 @@
 """Records docs/sessions: what `kubectl certward` shows on the local cluster. Run by `make sessions`.
 
-The cluster has to be up. The commands are really typed, on a terminal of 120 columns. Each page makes a namespace of its own, named in PAGES, and
-deletes it in the end; one that is left over from before is deleted first.
+The cluster has to be up. The commands are really typed, on a terminal. Each page makes a namespace of its own, named in
+PAGES, and deletes it in the end; one that is left over from before is deleted first.
 """
 
 import os

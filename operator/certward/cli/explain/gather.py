@@ -21,7 +21,7 @@ from certward.cli.seeing import read_configuration, see
 from certward.config import Config, IssuerConfig
 from certward.errors import ConfigError
 from certward.model import hostnames
-from certward.model.resources import App, Domain, TLSPolicy
+from certward.model.resources import App, Domain, TLSPolicy, format_time, parse_time
 from certward.plan.checks import SecretState
 
 _EVENTS: Final = 5
@@ -238,4 +238,5 @@ def _events(api: Api, domain: Domain) -> tuple[Event, ...]:
 def _at(body: Mapping[str, Any]) -> str:
     series = body.get("series") or {}
     at = series.get("lastObservedTime") or body.get("deprecatedLastTimestamp") or body.get("eventTime")
-    return str(at or body["metadata"].get("creationTimestamp") or "")
+    told = str(at or body["metadata"].get("creationTimestamp") or "")
+    return format_time(parse_time(told)) if told else ""
