@@ -42,6 +42,7 @@ from certward.runtime.ledger import Ledger
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
+from certward.runtime.permitted import Permitted
 from certward.runtime.platform import Platform
 from certward.runtime.policies import Policies
 from certward.runtime.preflight import Preflights, ports
@@ -91,7 +92,8 @@ class Operator:
         self._options = options
         self._stop = threading.Event()
         self._was_leader = self._is_started = False
-        self.cache = Cache()
+        permitted = Permitted(config, options.namespace)
+        self.cache = Cache(permitted.may)
         self._queue = WorkQueue()
         self._issuers = Issuers(config, client, namespace=options.namespace)
         events = self._events = Events(client, replica=options.replica)
@@ -132,6 +134,7 @@ class Operator:
         builtins = Builtins(
             config,
             self.cache,
+            permitted=permitted,
             platform=platform,
             classes=classes,
             ensurer=ensurer,
@@ -147,7 +150,7 @@ class Operator:
             classes=classes,
             secrets=secrets,
             manuals=manuals,
-            platform=platform,
+            permitted=permitted,
             services=services,
             policies=self._policies,
             foreign=foreign,
@@ -170,7 +173,7 @@ class Operator:
                 gatherer=gatherer,
                 secrets=secrets,
                 manuals=manuals,
-                platform=platform,
+                permitted=permitted,
                 services=services,
                 namespaces=self._namespaces,
                 issuance=Issuance(
