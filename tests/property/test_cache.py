@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from builders import NOW, app, domain
 from certward.kube.cache import Cache
-from certward.model.hostnames import conflicts
+from certward.model.hostnames import conflicts, covers
 from certward.model.resources import App, Domain, Key, key_of
 
 NAMESPACES = ["a", "a-b", "c"]
@@ -144,6 +144,8 @@ class CacheMachine(RuleBasedStateMachine):
             for names in ([HOSTNAMES[1]], [HOSTNAMES[2]], ["Other.Example.com", HOSTNAMES[4]]):
                 owner = self._owner_elsewhere([name.lower() for name in names], namespace)
                 assert self.cache.owner_elsewhere(names, namespace) == owner
+                there = [d for d in mine if any(covers(name, d.hostname) for name in names)]
+                assert self.cache.covered_by(names, namespace) == sorted(there, key=lambda d: d.meta.name)
         for hostname in HOSTNAMES:
             owner = self.cache.domain_for(hostname)
             claims = [d for d in self._domains() if d.hostname == hostname and not d.meta.is_deleting and may_claim(d)]

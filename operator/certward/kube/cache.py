@@ -180,6 +180,21 @@ class Cache:
             found = [self._objects[key] for key in keys if key.namespace != namespace]
         return [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting]
 
+    def served_with(self, namespace: str, secret: str) -> list[Domain]:
+        """The Domains of a namespace that are served with a Secret, as their statuses say; by name."""
+        with self._lock:
+            keys = self._by_secret.get(f"{namespace}-{secret}", ())
+            found = [self._objects[key] for key in keys if key.namespace == namespace]
+        served = [d for d in found if isinstance(d, Domain) and _served_secret(d) == secret]
+        return sorted(served, key=lambda d: d.meta.name)
+
+    def covered_by(self, names: Iterable[str], namespace: str) -> list[Domain]:
+        """The Domains of a namespace for whose hostnames a certificate with these names is; by name."""
+        with self._lock:
+            keys = {key for name in names for key in self._covered(name.lower()) if key.namespace == namespace}
+            found = [self._objects[key] for key in keys]
+        return sorted((d for d in found if isinstance(d, Domain)), key=lambda d: d.meta.name)
+
     def owner_elsewhere(self, names: Iterable[str], namespace: str) -> str:
         """Who else owns a hostname that a certificate is for: "namespace/name" of a Domain elsewhere, or empty."""
         with self._lock:
@@ -188,6 +203,10 @@ class Cache:
             found = [self._objects[key] for key in keys if key.namespace != namespace]
         owners = [d for d in found if isinstance(d, Domain) and self._is_claimant(d) and self.owner_of(d) is d]
         return min((f"{d.meta.namespace}/{d.meta.name}" for d in owners), default="")
+
+    def _covered(self, name: str) -> set[Key]:
+        covered = set(self._by_hostname.get(name, ()))
+        return covered | self._by_parent.get(parent(name), set()) if is_wildcard(name) else covered
 
     def _is_claimant(self, domain: Domain) -> bool:
         return not domain.meta.is_deleting and self._may_claim(domain)
@@ -250,8 +269,12 @@ class Cache:
 
 def _secret_ids(domain: Domain) -> set[str]:
     """How Traefik's store knows a Domain's own Secret and the one that is served; two that read the same are one."""
-    served = (domain.status.get("certificate") or {}).get("secretName") or domain.secret_name
+    served = _served_secret(domain) or domain.secret_name
     return {f"{domain.meta.namespace}-{name}" for name in (domain.secret_name, served)}
+
+
+def _served_secret(domain: Domain) -> str:
+    return str((domain.status.get("certificate") or {}).get("secretName") or "")
 
 
 def _is_redeclared(known: Resource, new: Resource) -> bool:

@@ -60,6 +60,11 @@ class Secrets:
             return replace(known, facts=None, problem="The certificate has expired.")
         return known
 
+    def known(self, domain: Domain) -> SecretState | None:
+        """What `<domain>-tls` held when it was last read, at the last pass over its Domain; None: not read, or gone."""
+        with self._lock:
+            return self._known.get((domain.meta.namespace, domain.secret_name))
+
     def forget(self, namespace: str, domain: str) -> None:
         """Drop what is remembered of the Secret of a Domain that is gone."""
         with self._lock:
