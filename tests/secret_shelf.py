@@ -52,5 +52,6 @@ class Shelf:
 
     apply = put
 
-    def delete(self, _kind, _namespace, name):
+    def delete(self, _kind, _namespace, name, *, uid=""):
+        assert uid in ("", self.there[name]["metadata"]["uid"])
         self.there.pop(name, None)

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from builders import domain
-from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE
+from certward.errors import Rejected
+from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE, LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
 from certward.render.manifests import certificate_secret, next_key_secret
 from certward.runtime.secrets import Secrets
 from secret_shelf import KEY, NOW, OTHER_KEY, Shelf, certificate
@@ -122,6 +123,20 @@ def test_the_key_of_an_order_and_its_certificate_are_recognised(shelf):
     assert secrets.next_key_facts(domain()) == ("ECDSA-P256", found.spki_sha256)
     secrets.drop_next_key(domain())
     assert secrets.next_key(domain()) is None
+
+
+def test_secrets_of_others_are_neither_overwritten_nor_deleted(shelf):
+    secrets = Secrets(shelf)
+    theirs = [
+        shelf.put({"metadata": {"name": name, "labels": labels}, "type": "Opaque", "data": {"mine": "YQ=="}})
+        for name, labels in (("www-tls-next", {}), ("www-tls", {LABEL_MANAGED_BY: MANAGED_BY, LABEL_DOMAIN: "api"}))
+    ]
+    with pytest.raises(Rejected, match="Secret www-tls-next that is not Certward's is in the way"):
+        secrets.store_next_key(domain(), KEY)
+    with pytest.raises(Rejected, match="Secret www-tls that is not Certward's is in the way"):
+        secrets.store_certificate(domain(), chain_pem=certificate(), key_pem=KEY, issuer="main")
+    secrets.drop_next_key(domain())
+    assert list(shelf.there.values()) == theirs
 
 
 @pytest.mark.parametrize(
