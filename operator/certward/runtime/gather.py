@@ -86,6 +86,8 @@ class Gatherer:
         next_type, next_spki = self._secrets.next_key_facts(domain) if has_key else ("", "")
         wants_secret = app is not None or revocation.is_asked_anew(domain)
         secret = self._secrets.state(domain, now, self._roots_pem) if wants_secret else SecretState()
+        if secret.facts:
+            secret = secret.covering(self._cache.owner_elsewhere(secret.facts.hostnames, domain.meta.namespace))
         ingress_class = self._classes.name_for(app)
         memory.turn_to(ingress_class)
         if memory.proof is None:
