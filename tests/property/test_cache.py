@@ -8,11 +8,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from builders import NOW, app, domain
 from certward.kube.cache import Cache
-from certward.model.hostnames import conflicts
+from certward.model.hostnames import conflicts, covers
 from certward.model.resources import App, Domain, Key, key_of
 
 NAMESPACES = ["a", "a-b", "c"]
 NAMES = ["b-www", "www", "x"]
+#: A name that the configuration does not let a Domain of that namespace have.
+REFUSED = ("c", "www.example.com")
 HOSTNAMES = ["example.com", "www.example.com", "*.example.com", "a.www.example.com", "*.www.example.com"]
 DOMAINS = st.builds(
     lambda namespace, name, hostname, of, age, is_deleting: domain(
@@ -33,10 +35,14 @@ DOMAINS = st.builds(
 APPS = st.builds(lambda namespace, name: app(name, namespace), st.sampled_from(NAMESPACES), st.just("shop"))
 
 
+def may_claim(of):
+    return (of.meta.namespace, of.hostname) != REFUSED
+
+
 class CacheMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
-        self.cache = Cache()
+        self.cache = Cache(may_claim)
         self.model: dict[Key, App | Domain] = {}
         self.version = 0
 
@@ -99,7 +105,20 @@ class CacheMachine(RuleBasedStateMachine):
             for other in self._conflicting(of)
             if not other.meta.is_deleting
             and (other.hostname == of.hostname or other.meta.namespace != of.meta.namespace)
+            and may_claim(other)
         ]
+
+    def _owner_elsewhere(self, names, namespace):
+        owners = [
+            f"{other.meta.namespace}/{other.meta.name}"
+            for other in self._domains()
+            if other.meta.namespace != namespace
+            and not other.meta.is_deleting
+            and may_claim(other)
+            and any(conflicts(name, other.hostname) for name in names)
+            and all(other.meta.age_order < rival.meta.age_order for rival in self._rivals(other))
+        ]
+        return min(owners, default="")
 
     @invariant()
     def agrees_with_the_model(self):
@@ -122,9 +141,14 @@ class CacheMachine(RuleBasedStateMachine):
             for name in ("shop", "blog"):
                 wanted = sorted((d for d in mine if d.app == name), key=lambda d: d.meta.name)
                 assert self.cache.domains_of(namespace, name) == wanted
+            for names in ([HOSTNAMES[1]], [HOSTNAMES[2]], ["Other.Example.com", HOSTNAMES[4]]):
+                owner = self._owner_elsewhere([name.lower() for name in names], namespace)
+                assert self.cache.owner_elsewhere(names, namespace) == owner
+                there = [d for d in mine if any(covers(name, d.hostname) for name in names)]
+                assert self.cache.covered_by(names, namespace) == sorted(there, key=lambda d: d.meta.name)
         for hostname in HOSTNAMES:
             owner = self.cache.domain_for(hostname)
-            claims = [d for d in self._domains() if d.hostname == hostname and not d.meta.is_deleting]
+            claims = [d for d in self._domains() if d.hostname == hostname and not d.meta.is_deleting and may_claim(d)]
             oldest = min(claims, key=lambda d: d.meta.age_order, default=None)
             is_beaten = oldest and any(r.meta.age_order < oldest.meta.age_order for r in self._rivals(oldest))
             assert owner == (None if is_beaten else oldest)

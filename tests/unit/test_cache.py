@@ -222,3 +222,21 @@ def test_what_was_deleted_after_a_list_began_does_not_come_back_with_it():
     cache.drop(key_of(gone), gone.meta.uid)
     cache.replace_all(before, [gone])
     assert cache.domain(gone.meta.namespace, "gone") is None
+
+
+def test_one_that_may_not_have_its_hostname_keeps_nobody_from_it():
+    mine = domain("www", "team-a", created_at=NOW)
+    cache = Cache(lambda claimant: claimant.meta.namespace != "intruder")
+    for claimant in (domain("www", "intruder"), domain("all", "intruder", hostname="*.example.com"), mine):
+        cache.put(claimant)
+    assert cache.owner_of(mine) == mine
+    assert cache.domain_for("www.example.com") == mine
+    assert cache.domain_for("*.example.com") is None
+    assert cache.owner_elsewhere(["www.example.com"], "team-b") == "team-a/www"
+
+
+def test_a_name_below_a_wildcard_of_somebody_elses_is_theirs():
+    cache = cache_of(domain("all", "team-b", hostname="*.example.com"))
+    assert cache.owner_elsewhere(["shop.test", "API.example.com"], "team-a") == "team-b/all"
+    assert cache.owner_elsewhere(["shop.test", "a.api.example.com", "example.com"], "team-a") == ""
+    assert cache.owner_elsewhere(["api.example.com"], "team-b") == ""

@@ -25,8 +25,13 @@ CHOICES = {
     "a host that HTTP-01 cannot reach, not looked up yet": (HOST, Ways(ZONE, http_problem=BLOCKED), "dns-01"),
     "a host that HTTP-01 cannot reach, delegated": (
         HOST,
-        Ways(ZONE, txt_name=f"x.{ZONE}", http_problem=BLOCKED),
+        Ways(ZONE, txt_name=f"{HOST}.{ZONE}", http_problem=BLOCKED),
         "dns-01",
+    ),
+    "a host that HTTP-01 cannot reach, delegated to somebody else's name": (
+        HOST,
+        Ways(ZONE, txt_name=f"x.{ZONE}", http_problem=BLOCKED),
+        "http-01",
     ),
     "a host that HTTP-01 cannot reach, elsewhere": (
         HOST,
@@ -42,6 +47,23 @@ CHOICES = {
     "a wildcard, not looked up yet": (WILD, Ways(ZONE), "dns-01"),
     "a wildcard in the zone": (f"*.{ZONE}", Ways(ZONE, txt_name=f"_acme-challenge.{ZONE}"), "dns-01"),
     "a wildcard, delegated": (WILD, Ways(ZONE, txt_name=f"example.com.{ZONE}"), "dns-01"),
+    "a wildcard, delegated to a name below its own": (
+        WILD,
+        Ways(ZONE, txt_name=f"_acme-challenge.example.com.{ZONE}"),
+        "dns-01",
+    ),
+    "a wildcard, delegated to a name that its own is the end of": (
+        WILD,
+        Ways(ZONE, txt_name=f"x-example.com.{ZONE}"),
+        None,
+    ),
+    "a wildcard, delegated to the zone itself": (WILD, Ways(ZONE, txt_name=ZONE), None),
+    "a wildcard, delegated to somebody else's name": (WILD, Ways(ZONE, txt_name=f"www.example.net.{ZONE}"), None),
+    "a wildcard in the zone, with a CNAME record there": (
+        f"*.{ZONE}",
+        Ways(ZONE, txt_name=f"records.{ZONE}"),
+        "dns-01",
+    ),
     "a wildcard, elsewhere": (WILD, Ways(ZONE, txt_name="_acme-challenge.example.com"), None),
     "a wildcard in a zone that only ends alike": (WILD, Ways("le.com", txt_name="_acme-challenge.example.com"), None),
     "a wildcard, elsewhere, with a lasting record": (

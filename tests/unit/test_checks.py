@@ -51,3 +51,12 @@ def test_the_first_reason_is_told():
     wanted = why_issue(given(renewal_at=NOW, issuers=("spare",), key_type="RSA-2048", fits_profile=False))
     assert wanted
     assert wanted.reason == "KeyTypeChanged"
+
+
+def test_one_that_somebody_made_for_the_hostnames_of_others_is_not_served():
+    made = secret(is_trusted=False).covering("team-b/api")
+    assert (made.facts, made.problem) == (None, "The certificate also covers the hostname of Domain team-b/api.")
+    assert why_issue(given(secret=made)).reason == "Unusable"
+    assert secret(is_trusted=False).covering("").facts
+    assert secret().covering("team-b/api").facts, "for all its names control has been proven"
+    assert broken_secret().covering("team-b/api") == broken_secret()

@@ -116,3 +116,9 @@ def test_secrets_are_cut_out(said, style, line, secret):
 )
 def test_what_is_no_secret_stays(line):
     assert logs.scrub(line) == line
+
+
+def test_what_users_have_written_cannot_pass_for_another_line(said):
+    text = said("text")
+    logs.say(log, logging.INFO, KEY, "revoked: superseded\n2026-11-23T12:00:00.000Z ERROR   all is lost")
+    assert len(text().splitlines()) == 1

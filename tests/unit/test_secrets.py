@@ -1,65 +1,16 @@
 """What is made of the Secret of a Domain; the key in it goes nowhere."""
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import NameOID
 
 from builders import domain
-from certward.model import keys
-from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE
+from certward.errors import Rejected
+from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE, LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
 from certward.render.manifests import certificate_secret, next_key_secret
 from certward.runtime.secrets import Secrets
-
-NOW = datetime.now(UTC).replace(microsecond=0)
-KEY, OTHER_KEY = keys.generate_key("ECDSA-P256"), keys.generate_key("ECDSA-P256")
-
-
-def certificate(hostname="www.example.com", *, starts=NOW - timedelta(days=1), ends=NOW + timedelta(days=9)):
-    private = serialization.load_pem_private_key(KEY, None)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(starts)
-        .not_valid_after(ends)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname)]), critical=False)
-        .sign(private, hashes.SHA256())
-    )
-    return built.public_bytes(serialization.Encoding.PEM)
-
-
-class Shelf:
-    """Holds Secrets by name."""
-
-    def __init__(self):
-        self.there = {}
-        self.version = 0
-
-    def get(self, _kind, _namespace, name):
-        return self.there.get(name)
-
-    def put(self, manifest, **changes):
-        self.version += 1
-        meta = (
-            {"uid": "of-the-secret"}
-            | manifest["metadata"]
-            | {"resourceVersion": str(self.version)}
-            | changes.pop("metadata", {})
-        )
-        self.there[meta["name"]] = manifest | {"metadata": meta} | changes
-        return self.there[meta["name"]]
-
-    apply = put
-
-    def delete(self, _kind, _namespace, name):
-        self.there.pop(name, None)
+from secret_shelf import KEY, NOW, OTHER_KEY, Shelf, certificate
 
 
 @pytest.fixture
@@ -172,6 +123,20 @@ def test_the_key_of_an_order_and_its_certificate_are_recognised(shelf):
     assert secrets.next_key_facts(domain()) == ("ECDSA-P256", found.spki_sha256)
     secrets.drop_next_key(domain())
     assert secrets.next_key(domain()) is None
+
+
+def test_secrets_of_others_are_neither_overwritten_nor_deleted(shelf):
+    secrets = Secrets(shelf)
+    theirs = [
+        shelf.put({"metadata": {"name": name, "labels": labels}, "type": "Opaque", "data": {"mine": "YQ=="}})
+        for name, labels in (("www-tls-next", {}), ("www-tls", {LABEL_MANAGED_BY: MANAGED_BY, LABEL_DOMAIN: "api"}))
+    ]
+    with pytest.raises(Rejected, match="Secret www-tls-next that is not Certward's is in the way"):
+        secrets.store_next_key(domain(), KEY)
+    with pytest.raises(Rejected, match="Secret www-tls that is not Certward's is in the way"):
+        secrets.store_certificate(domain(), chain_pem=certificate(), key_pem=KEY, issuer="main")
+    secrets.drop_next_key(domain())
+    assert list(shelf.there.values()) == theirs
 
 
 @pytest.mark.parametrize(

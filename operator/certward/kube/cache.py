@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from certward.model.hostnames import is_wildcard, parent
@@ -18,9 +18,14 @@ _GRAVES = 4096
 
 
 class Cache:
-    """What the API server last said about Apps, Domains and TLSPolicies."""
+    """What the API server last said about Apps, Domains and TLSPolicies.
 
-    def __init__(self) -> None:
+    Args:
+        may_claim: whether a Domain may have its hostname at all; one that may not keeps nobody else from it.
+    """
+
+    def __init__(self, may_claim: Callable[[Domain], bool] = lambda _: True) -> None:
+        self._may_claim = may_claim
         self._lock = threading.RLock()
         self._objects: dict[Key, Resource] = {}
         self._graves: OrderedDict[str, None] = OrderedDict()
@@ -145,17 +150,18 @@ class Cache:
             and key_of(other) != mine
             and not other.meta.is_deleting
             and (other.hostname == domain.hostname or other.meta.namespace != domain.meta.namespace)
+            and self._may_claim(other)
         ]
 
     def owner_of(self, domain: Domain) -> Domain:
-        """The oldest of all Domains that claim this one's hostname; itself when it is the oldest."""
+        """The oldest of all Domains that claim this one's hostname and may; itself when it is the oldest."""
         return min([domain, *self.rivals(domain)], key=lambda d: d.meta.age_order)
 
     def domain_for(self, hostname: str) -> Domain | None:
         """The Domain that owns exactly this hostname."""
         with self._lock:
             found = [self._objects[key] for key in self._by_hostname.get(hostname, ())]
-        candidates = [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting]
+        candidates = [d for d in found if isinstance(d, Domain) and self._is_claimant(d)]
         if not candidates:
             return None
         oldest = min(candidates, key=lambda d: d.meta.age_order)
@@ -174,18 +180,36 @@ class Cache:
             found = [self._objects[key] for key in keys if key.namespace != namespace]
         return [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting]
 
+    def served_with(self, namespace: str, secret: str) -> list[Domain]:
+        """The Domains of a namespace that are served with a Secret, as their statuses say; by name."""
+        with self._lock:
+            keys = self._by_secret.get(f"{namespace}-{secret}", ())
+            found = [self._objects[key] for key in keys if key.namespace == namespace]
+        served = [d for d in found if isinstance(d, Domain) and _served_secret(d) == secret]
+        return sorted(served, key=lambda d: d.meta.name)
+
+    def covered_by(self, names: Iterable[str], namespace: str) -> list[Domain]:
+        """The Domains of a namespace for whose hostnames a certificate with these names is; by name."""
+        with self._lock:
+            keys = {key for name in names for key in self._covered(name.lower()) if key.namespace == namespace}
+            found = [self._objects[key] for key in keys]
+        return sorted((d for d in found if isinstance(d, Domain)), key=lambda d: d.meta.name)
+
     def owner_elsewhere(self, names: Iterable[str], namespace: str) -> str:
         """Who else owns a hostname that a certificate is for: "namespace/name" of a Domain elsewhere, or empty."""
         with self._lock:
-            keys = {key for name in names for key in self._covered(name.lower())}
+            # A name below a wildcard of somebody else's is theirs as well, and goes before it at an ingress.
+            keys = {key for name in names for key in self._claimants(name.lower())}
             found = [self._objects[key] for key in keys if key.namespace != namespace]
-        owners = [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting and self.owner_of(d) is d]
+        owners = [d for d in found if isinstance(d, Domain) and self._is_claimant(d) and self.owner_of(d) is d]
         return min((f"{d.meta.namespace}/{d.meta.name}" for d in owners), default="")
 
     def _covered(self, name: str) -> set[Key]:
-        """The Domains whose hostnames a certificate's name stands for."""
         covered = set(self._by_hostname.get(name, ()))
         return covered | self._by_parent.get(parent(name), set()) if is_wildcard(name) else covered
+
+    def _is_claimant(self, domain: Domain) -> bool:
+        return not domain.meta.is_deleting and self._may_claim(domain)
 
     def _related(self, resource: Resource) -> set[Key]:
         """The object itself and those whose decisions read it."""
@@ -245,8 +269,12 @@ class Cache:
 
 def _secret_ids(domain: Domain) -> set[str]:
     """How Traefik's store knows a Domain's own Secret and the one that is served; two that read the same are one."""
-    served = (domain.status.get("certificate") or {}).get("secretName") or domain.secret_name
+    served = _served_secret(domain) or domain.secret_name
     return {f"{domain.meta.namespace}-{name}" for name in (domain.secret_name, served)}
+
+
+def _served_secret(domain: Domain) -> str:
+    return str((domain.status.get("certificate") or {}).get("secretName") or "")
 
 
 def _is_redeclared(known: Resource, new: Resource) -> bool:

@@ -58,7 +58,7 @@ def choose(hostname: str, ways: Ways) -> Challenge | None:
     """
     if not is_wildcard(hostname) and not ways.http_problem:
         return "http-01"
-    if ways.zone and (not ways.txt_name or lies_within(ways.txt_name, ways.zone)):
+    if ways.zone and (not ways.txt_name or may_write(ways.txt_name, hostname, ways.zone)):
         return "dns-01"
     if ways.is_persist_on:
         return "dns-persist-01"
@@ -80,9 +80,9 @@ def obstacle(hostname: str, ways: Ways) -> str:
 def not_delegated(hostname: str, ways: Ways) -> str:
     """The record of DNS-01 lies where this platform cannot write, and what the owner can do about it."""
     return (
-        f"A certificate for {hostname} needs DNS-01, and {ways.txt_name} lies outside of the zone {ways.zone}, in "
-        f"which this platform writes records; set a CNAME record at {dns01_name(hostname)} with the value "
-        f"{base(hostname)}.{ways.zone}, or ask the administrator."
+        f"A certificate for {hostname} needs DNS-01, and this platform writes no record at {ways.txt_name}; set "
+        f"a CNAME record at {dns01_name(hostname)} with the value {delegate(hostname, ways.zone)}, or ask the "
+        "administrator."
     )
 
 
@@ -111,6 +111,23 @@ def persist_value(hostname: str, issuer_domain: str, account_uri: str) -> str:
     """What the record of DNS-PERSIST-01 says (draft-ietf-acme-dns-persist, 4): an issue-value of RFC 8659, 4.2."""
     policy = "; policy=wildcard" if is_wildcard(hostname) else ""
     return f"{issuer_domain}; accounturi={account_uri}{policy}"
+
+
+def delegate(hostname: str, zone: str) -> str:
+    """Where the owner of a name outside of the zone lets its CNAME record lead to."""
+    return f"{base(hostname)}.{zone}"
+
+
+def may_write(name: str, hostname: str, zone: str) -> bool:
+    """Whether the record of DNS-01 for a hostname is written at a name.
+
+    The owner of a name outside of the zone says by a CNAME record where that is, and could say any name in the zone. A
+    record at a name makes it exist, so that a wildcard record of the zone no longer stands for it (RFC 4592, 2.2.1):
+    it would take a host away from others. So it has to be a name that is for this hostname and no other.
+    """
+    if lies_within(dns01_name(hostname), zone):
+        return lies_within(name, zone)  # whoever has the zone has set the CNAME record, if there is one
+    return lies_within(name, delegate(hostname, zone))
 
 
 def lies_within(name: str, zone: str) -> bool:

@@ -1,7 +1,7 @@
 """The ordered chain of checks on the certificate that a Domain has: each says why a new one is wanted, or nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -41,6 +41,17 @@ class SecretState:
     refresh: str = ""
     revoke: str = ""
     not_revoked: str = ""
+
+    def covering(self, owner: str) -> "SecretState":
+        """The state, given whose hostname elsewhere the certificate is for as well: "namespace/name", or empty.
+
+        No CA gives such a one to a Domain. Whoever writes Secrets in a namespace can make it, and an ingress with one
+        store would serve it for the other's hostname. One that is trusted is left alone: control was proven for all its
+        names, and some CAs add names by themselves.
+        """
+        if not owner or self.facts is None or self.is_trusted:
+            return self
+        return replace(self, facts=None, problem=f"The certificate also covers the hostname of Domain {owner}.")
 
 
 class Wanted(NamedTuple):

@@ -58,13 +58,18 @@ class AccountCare:
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
+            self.look()
+
+    def look(self) -> None:
+        """Look at all accounts once. What is wrong with one, such as a CA that is away, holds up no other."""
+        for configured in self._config.issuers:
             try:
-                for configured in self._config.issuers if self._may_work() else ():
+                if self._may_work():
                     self._attend(configured)
             except Conflict:
-                log.debug("accounts: somebody else wrote first")
+                log.debug("account at issuer %s: somebody else wrote first", configured.name)
             except OperatorError as error:
-                log.warning("accounts: %s", error.message)
+                log.warning("account at issuer %s: %s", configured.name, error.message)
             except Exception:  # the next look has to come
                 BUGS.inc()
                 log.exception("this is a mistake in Certward, please report it")

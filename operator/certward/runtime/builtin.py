@@ -18,6 +18,7 @@ from certward.render.dialects import Host
 from certward.render.registry import DIALECTS
 from certward.runtime.classes import Classes
 from certward.runtime.memory import Memories, Memory
+from certward.runtime.permitted import Permitted
 from certward.runtime.platform import Platform
 from certward.runtime.policies import Policies
 from certward.runtime.proving import Prover
@@ -39,6 +40,7 @@ class Builtins:
         config: Config,
         cache: Cache,
         *,
+        permitted: Permitted,
         platform: Platform,
         classes: Classes,
         ensurer: Ensurer,
@@ -50,6 +52,7 @@ class Builtins:
     ) -> None:
         self._config = config
         self._cache = cache
+        self._permitted = permitted
         self._platform = platform
         self._classes = classes
         self._ensurer = ensurer
@@ -61,7 +64,7 @@ class Builtins:
 
     def hostname(self, app: App) -> str:
         """The built-in hostname of an App; empty where it has none."""
-        if not self._platform.suffix or self._platform.owns(app.meta.namespace, app.meta.name):
+        if not self._platform.suffix or self._permitted.is_platform(app.meta.namespace, app.meta.name):
             return ""
         return builtin_hostname(app, self._platform.suffix)
 

@@ -21,6 +21,7 @@ from certward.plan.challenges import lies_within
 from certward.probe.resolver import Found, Resolver
 from certward.runtime.dns_journal import Entry, Journal
 from certward.runtime.flights import NO_PLACE, UNTIL_TOLD, Flights
+from certward.runtime.metrics import BUGS
 
 log = logging.getLogger(__name__)
 
@@ -228,12 +229,18 @@ class Dns01:
             self._failures = 0
             log.info("DNS-01: the record at %s for %s is taken out", entry.name, entry.domain)
         except OperatorError as error:
-            self._failures = min(self._failures + 1, 10)
-            pause = min(_SWEEP_LEAST * 2**self._failures, _SWEEP_MOST)
-            self._next_sweep = time.monotonic() + pause
+            self._pause()
             log.warning("DNS-01: the record at %s cannot be taken out yet: %s", entry.name, error.message)
+        except Exception:  # nobody looks at what becomes of this flight
+            self._pause()
+            BUGS.inc()
+            log.exception("this is a mistake in Certward, please report it")
         finally:
             self._release(entry.record)
+
+    def _pause(self) -> None:
+        self._failures = min(self._failures + 1, 10)
+        self._next_sweep = time.monotonic() + min(_SWEEP_LEAST * 2**self._failures, _SWEEP_MOST)
 
     def _claim(self, record: tuple[str, str]) -> bool:
         with self._lock:

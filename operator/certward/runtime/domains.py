@@ -28,7 +28,7 @@ from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories, Memory
 from certward.runtime.metrics import FAILURES, TIME_TO_CERTIFICATE
 from certward.runtime.namespaces import Namespaces
-from certward.runtime.platform import Platform
+from certward.runtime.permitted import Permitted
 from certward.runtime.preflight import Preflights
 from certward.runtime.proving import Prover
 from certward.runtime.revocations import Revocations
@@ -63,7 +63,7 @@ class Domains:
         gatherer: Gatherer,
         secrets: Secrets,
         manuals: Manuals,
-        platform: Platform,
+        permitted: Permitted,
         services: Services,
         namespaces: Namespaces,
         issuance: Issuance,
@@ -81,7 +81,7 @@ class Domains:
         self._gatherer = gatherer
         self._secrets = secrets
         self._manuals = manuals
-        self._platform = platform
+        self._permitted = permitted
         self._services = services
         self._namespaces = namespaces
         self._issuance = issuance
@@ -177,7 +177,7 @@ class Domains:
                     class_name=class_.name,
                     challenge_port=self._config.challenge.http01.port,
                     gateway=class_.gateway,
-                    is_platform=self._platform.owns(domain.meta.namespace, domain.meta.name),
+                    is_platform=self._permitted.is_platform(domain.meta.namespace, domain.meta.name),
                 )
             )
             is_answered = self._preflights.is_answered(observed, plan, memory)
@@ -228,7 +228,7 @@ class Domains:
         touched: set[Key] = set()
         if wanted.get("certificate") != domain.status.get("certificate"):
             _log_change(domain, wanted)
-            if self._platform.owns(domain.meta.namespace, domain.meta.name):
+            if self._permitted.is_platform(domain.meta.namespace, domain.meta.name):
                 touched = {Key("Builtin", app.namespace, app.name) for app in self._cache.keys("App")}
         written = self._client.apply_status(domain, wanted)
         state, reason = wanted["state"], wanted["reason"]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.foreign import ForeignRoutes
-from certward.model import hostnames, profiles
+from certward.model import profiles
 from certward.model.policy import Effective
 from certward.model.resources import App, Domain
 from certward.names import ANNOTATION_REFRESH
@@ -20,7 +20,7 @@ from certward.runtime.classes import Classes
 from certward.runtime.issuers import Issuers
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Advice, Memories, Memory
-from certward.runtime.platform import Platform
+from certward.runtime.permitted import Permitted
 from certward.runtime.policies import Policies
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
@@ -49,7 +49,7 @@ class Gatherer:
         classes: Classes,
         secrets: Secrets,
         manuals: Manuals,
-        platform: Platform,
+        permitted: Permitted,
         services: Services,
         policies: Policies,
         foreign: ForeignRoutes,
@@ -63,7 +63,7 @@ class Gatherer:
         self._classes = classes
         self._secrets = secrets
         self._manuals = manuals
-        self._platform = platform
+        self._permitted = permitted
         self._services = services
         self._policies = policies
         self._foreign = foreign
@@ -86,6 +86,8 @@ class Gatherer:
         next_type, next_spki = self._secrets.next_key_facts(domain) if has_key else ("", "")
         wants_secret = app is not None or revocation.is_asked_anew(domain)
         secret = self._secrets.state(domain, now, self._roots_pem) if wants_secret else SecretState()
+        if secret.facts:
+            secret = secret.covering(self._cache.owner_elsewhere(secret.facts.hostnames, domain.meta.namespace))
         ingress_class = self._classes.name_for(app)
         memory.turn_to(ingress_class)
         if memory.proof is None:
@@ -109,7 +111,7 @@ class Gatherer:
             manual=self._manuals.of(domain, app, secret, now) if app and app.manual_secrets else (),
             refused=_refused(memory, inputs),
             owner="" if owner is domain else f"{owner.meta.namespace}/{owner.meta.name}",
-            refusal=self._refusal(domain),
+            refusal=self._permitted.refusal(domain),
             collides_with=self._collision(domain),
             missing_service=self._services.missing(app) if app else "",
             next_key_type=next_type,
@@ -167,29 +169,6 @@ class Gatherer:
             delay = schedule.spread(domain.meta.uid, most) if known == facts.fingerprint_sha256 else timedelta()
             memory.advice = Advice(facts.fingerprint_sha256, None, time.monotonic() + delay / timedelta(seconds=1))
         return memory.advice
-
-    def _refusal(self, domain: Domain) -> tuple[str, str] | None:
-        suffix = self._platform.suffix
-        if self._platform.owns(domain.meta.namespace, domain.meta.name):
-            return None
-        if suffix and (domain.hostname.endswith(f".{suffix}") or domain.hostname == suffix):
-            sentence = (
-                f"Names under {suffix} belong to the platform, which gives each App one; choose another hostname."
-            )
-            return "HostnameReserved", sentence
-        allowed = hostnames.claim_allowed(
-            domain.hostname,
-            domain.meta.namespace,
-            self._config.hostname_rules,
-            self._config.hostnames_default,
-        )
-        if allowed:
-            return None
-        sentence = (
-            f"Namespace {domain.meta.namespace} may not claim {domain.hostname}; ask the administrator for a rule in "
-            "the configuration's hostnames."
-        )
-        return "HostnameNotAllowed", sentence
 
     def _collision(self, domain: Domain) -> str:
         same = self._cache.same_secret_id(domain)

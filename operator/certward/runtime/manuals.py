@@ -8,6 +8,7 @@ from certward.kube.cache import Cache
 from certward.kube.client import Client, Object
 from certward.model import pki
 from certward.model.keys import CertificateProblem
+from certward.model.pki import CertificateFacts
 from certward.model.resources import App, Domain, key_of
 from certward.plan.checks import SecretState
 from certward.plan.manual import Manual, ManualSecret, covers
@@ -52,14 +53,12 @@ class Manuals:
             if facts is None or not covers(facts, domain.hostname):
                 found.append(Manual(secret))
                 continue
-            same = self._cache.same_secret_id(domain, name) if has_one_store else []
-            older = [one for one in same if one.meta.age_order < domain.meta.age_order]
             found.append(
                 Manual(
                     secret,
                     intrudes_on=self._cache.owner_elsewhere(facts.hostnames, domain.meta.namespace),
-                    collides_with=min((f"{d.meta.namespace}/{d.meta.name}" for d in older), default=""),
-                    taken_from=self._taken_from(domain, secret) if has_one_store else "",
+                    collides_with=self._collides_with(domain, name) if has_one_store else "",
+                    taken_from=self._taken_from(domain, secret, facts) if has_one_store else "",
                     awaited=self._awaited(domain, name, now) if has_one_store and automatic.facts else "",
                 )
             )
@@ -67,26 +66,34 @@ class Manuals:
 
     def served_with(self, domain: Domain, secret: str) -> list[Domain]:
         """The other Domains of the namespace that are served with a Secret."""
-        return [
-            other
-            for other in self._cache.all(Domain, domain.meta.namespace)
-            if key_of(other) != key_of(domain) and (other.status.get("certificate") or {}).get("secretName") == secret
-        ]
+        return [d for d in self._cache.served_with(domain.meta.namespace, secret) if key_of(d) != key_of(domain)]
 
-    def _taken_from(self, domain: Domain, secret: ManualSecret) -> str:
+    def _collides_with(self, domain: Domain, secret: str) -> str:
+        """Whose Secret the ingress cannot tell from this one, as "namespace/name" of the Domain that had it first.
+
+        The age of the Domains says nothing of that, as long as this one is not served with it: an old Domain could take
+        the certificate of a younger one away by naming a Secret.
+        """
+        is_served = _served_secret(domain) == secret
+        earlier = (
+            one
+            for one in self._cache.same_secret_id(domain, secret)
+            if not is_served or one.meta.age_order < domain.meta.age_order
+        )
+        return min((f"{one.meta.namespace}/{one.meta.name}" for one in earlier), default="")
+
+    def _taken_from(self, domain: Domain, secret: ManualSecret, facts: CertificateFacts) -> str:
         """A Domain that is served its automatic certificate, and means to be, for whose hostname this one is, too.
 
         Nobody is as long as this one is served with it already.
         """
-        if (domain.status.get("certificate") or {}).get("secretName") == secret.name:
+        if _served_secret(domain) == secret.name:
             return ""
-        for other in self._cache.all(Domain, domain.meta.namespace):
+        for other in self._cache.covered_by(facts.hostnames, domain.meta.namespace):
             app = self._cache.app(domain.meta.namespace, other.app)
             if (
                 key_of(other) != key_of(domain)
                 and (other.status.get("certificate") or {}).get("source") == "Automatic"
-                and secret.facts
-                and covers(secret.facts, other.hostname)
                 and app is not None
                 and (app.is_automatic or secret.name not in app.manual_secrets)
             ):
@@ -95,10 +102,14 @@ class Manuals:
 
     def _awaited(self, domain: Domain, secret: str, now: datetime) -> str:
         """The first Domain that is served with it and has no automatic certificate to go over to."""
-        for other in sorted(self.served_with(domain, secret), key=lambda d: d.meta.name):
-            state = self._secrets.state(other, now, self._roots_pem)
+        others = self.served_with(domain, secret)
+        for other in others:  # what costs no request first: there may be thousands, and each asks about all of them
             app = self._cache.app(other.meta.namespace, other.app)
-            if app is None or not app.is_automatic or not state.is_managed or state.facts is None:
+            if app is None or not app.is_automatic or not _says_issued(other):
+                return other.meta.name
+        for other in others:
+            state = self._secrets.known(other) or self._secrets.state(other, now, self._roots_pem)
+            if not state.is_managed or state.facts is None or state.facts.not_after <= now:
                 return other.meta.name
         return ""
 
@@ -116,6 +127,16 @@ class Manuals:
             with self._lock:
                 self._known[namespace, name] = known
         return known[1]
+
+
+def _served_secret(domain: Domain) -> str:
+    return str((domain.status.get("certificate") or {}).get("secretName") or "")
+
+
+def _says_issued(domain: Domain) -> bool:
+    """Whether its status says that its automatic certificate is there, be it served or not."""
+    conditions = domain.status.get("conditions") or ()
+    return any(c.get("type") == "CertificateIssued" and c.get("reason") == "Issued" for c in conditions)
 
 
 def _parse(live: Object, roots_pem: bytes, now: datetime) -> ManualSecret:

@@ -18,12 +18,12 @@ from certward.kube.client import Client
 from certward.kube.ensure import Ensurer
 from certward.kube.foreign import ForeignRoutes
 from certward.model import pki
-from certward.model.resources import Domain, Key, key_of
+from certward.model.resources import key_of
 from certward.probe.fetch import Fetcher
 from certward.probe.resolver import Resolver
 from certward.render.registry import DIALECTS
 from certward.runtime import metrics, scrape
-from certward.runtime.account_care import LOOK_SECONDS, AccountCare
+from certward.runtime.account_care import AccountCare
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
 from certward.runtime.builtin import Builtins
@@ -37,17 +37,19 @@ from certward.runtime.flights import Flights
 from certward.runtime.gather import Gatherer
 from certward.runtime.issuance import Issuance
 from certward.runtime.issuers import Issuers
+from certward.runtime.keeper import Keeper
 from certward.runtime.lease import Leadership
 from certward.runtime.ledger import Ledger
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
+from certward.runtime.permitted import Permitted
 from certward.runtime.platform import Platform
 from certward.runtime.policies import Policies
 from certward.runtime.preflight import Preflights, ports
 from certward.runtime.proving import Prover
 from certward.runtime.queue import WorkQueue
-from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
+from certward.runtime.reconciler import Reconciler
 from certward.runtime.reports import Reports
 from certward.runtime.revocations import Revocations
 from certward.runtime.secrets import Secrets
@@ -57,7 +59,6 @@ from certward.runtime.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
-_ADDRESS_SECONDS = 5.0
 #: Slow names and servers are waited for beside the workers: so many at a time.
 _FLIGHTS = 64
 
@@ -90,23 +91,22 @@ class Operator:
         self._client = client
         self._options = options
         self._stop = threading.Event()
-        self._was_leader = self._is_started = False
-        self.cache = Cache()
+        self._is_started = False
+        permitted = Permitted(config, options.namespace)
+        self.cache = Cache(permitted.may)
         self._queue = WorkQueue()
         self._issuers = Issuers(config, client, namespace=options.namespace)
         events = self._events = Events(client, replica=options.replica)
         ensurer, secrets, services = Ensurer(client), Secrets(client), Services(client)
         classes = Classes(config, client)
         addresses, reports = Addresses(classes, client), Reports(classes, client)
-        self._namespaces = Namespaces(
-            config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS
-        )
-        self._policies = Policies(config, client, self.cache, namespace=options.namespace, events=events)
+        namespaces = Namespaces(config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS)
+        policies = Policies(config, client, self.cache, namespace=options.namespace, events=events)
         self._ledger = Ledger(config, client, options.namespace)
         foreign, troubles = ForeignRoutes(), Troubles()
         resolver = Resolver([(server.host, server.port) for server in config.dns.resolvers])
         fetcher, flights = Fetcher(resolver, ports=ports(config)), Flights("flight", _FLIGHTS, self._queue.add)
-        self._dns01 = Dns01(
+        dns01 = Dns01(
             config,
             client,
             namespace=options.namespace,
@@ -122,21 +122,22 @@ class Operator:
             fetcher=fetcher,
             flights=flights,
             is_busy=self._queue.is_waited_for,
-            by_dns=DnsPreflights(config, self._issuers, fetcher, self._dns01, flights),
+            by_dns=DnsPreflights(config, self._issuers, fetcher, dns01, flights),
         )
         memories = self._memories = Memories(datetime.now(UTC))
         roots_pem = _system_roots()
         manuals = Manuals(client, self.cache, secrets, classes, roots_pem)
-        platform = self._platform = Platform(config, client, self.cache, options.namespace)
+        platform = Platform(config, client, self.cache, options.namespace)
         prover = Prover(config, self.cache, classes=classes, addresses=addresses, reports=reports)
         builtins = Builtins(
             config,
             self.cache,
+            permitted=permitted,
             platform=platform,
             classes=classes,
             ensurer=ensurer,
             services=services,
-            policies=self._policies,
+            policies=policies,
             foreign=foreign,
             prover=prover,
             memories=memories,
@@ -147,9 +148,9 @@ class Operator:
             classes=classes,
             secrets=secrets,
             manuals=manuals,
-            platform=platform,
+            permitted=permitted,
             services=services,
-            policies=self._policies,
+            policies=policies,
             foreign=foreign,
             troubles=troubles,
             issuers=self._issuers,
@@ -170,9 +171,9 @@ class Operator:
                 gatherer=gatherer,
                 secrets=secrets,
                 manuals=manuals,
-                platform=platform,
+                permitted=permitted,
                 services=services,
-                namespaces=self._namespaces,
+                namespaces=namespaces,
                 issuance=Issuance(
                     config,
                     self._issuers,
@@ -180,7 +181,7 @@ class Operator:
                     preflights=preflights,
                     troubles=troubles,
                     ledger=self._ledger,
-                    dns01=self._dns01,
+                    dns01=dns01,
                 ),
                 revocations=Revocations(self._issuers, secrets),
                 preflights=preflights,
@@ -194,14 +195,14 @@ class Operator:
                 self.cache,
                 classes=classes,
                 services=services,
-                policies=self._policies,
+                policies=policies,
                 memories=memories,
                 builtins=builtins,
                 events=events,
             ),
             builtins=builtins,
-            namespaces=self._namespaces,
-            policies=self._policies,
+            namespaces=namespaces,
+            policies=policies,
             foreign=foreign,
             memories=memories,
             may_work=self._may_work,
@@ -215,7 +216,20 @@ class Operator:
             options.health_host, options.health_port, health=self._problem, readiness=self._readiness
         )
         self._account_care = AccountCare(config, self._issuers, may_work=self._may_work)
-        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._keeper = Keeper(
+            self._stop,
+            self.cache,
+            self._queue,
+            lease=self._lease,
+            reconciler=self.reconciler,
+            issuers=self._issuers,
+            policies=policies,
+            ledger=self._ledger,
+            platform=platform,
+            dns01=dns01,
+            namespaces=namespaces,
+            memories=memories,
+        )
 
     def start(self) -> None:
         """Listen, fill the cache, apply for the Lease; returns when the cache is full.
@@ -249,7 +263,7 @@ class Operator:
         self._stop.set()  # /readyz says so from here on
         self._account_care.stop()
         self.reconciler.stop(timeout=10)
-        if self._was_leader:
+        if self._keeper.has_begun:
             self._ledger.flush(is_last=True)
         self._events.close()
         self._lease.stop()
@@ -257,61 +271,7 @@ class Operator:
         self._health.close()
 
     def _may_work(self) -> bool:
-        return self._was_leader and self._lease.is_leader()
-
-    def _keep(self) -> None:
-        """What is done by the clock: becoming leader, the full LIST, following the replicas' addresses."""
-        next_list = time.monotonic() + RESYNC_SECONDS
-        next_addresses = next_accounts = 0.0
-        known: tuple[str, ...] | None = None
-        while not self._stop.wait(0.1):
-            try:
-                if self._lease.is_leader() and not self._was_leader:
-                    self._issuers.look_again()
-                    self._policies.load()
-                    self._ledger.load(self.cache.all(Domain))
-                    self._platform.ensure()
-                    self._dns01.load()
-                    self.reconciler.enqueue_all()
-                    self._was_leader = True
-                if self._may_work():
-                    self._serve_the_line()
-                    self._dns01.sweep()
-                if time.monotonic() >= next_list:
-                    self.reconciler.resync()
-                    self.reconciler.enqueue({Key("Namespace", "", k.namespace) for k in self.cache.keys("Domain")})
-                    next_list = time.monotonic() + RESYNC_SECONDS
-                if time.monotonic() >= next_accounts:
-                    self._follow_accounts()
-                    next_accounts = time.monotonic() + LOOK_SECONDS
-                if self._may_work() and time.monotonic() >= next_addresses:
-                    addresses = self._namespaces.addresses()
-                    if known is not None and addresses != known:
-                        self.reconciler.enqueue({Key("Namespace", "", k.namespace) for k in self.cache.keys("Domain")})
-                    known = addresses
-                    next_addresses = time.monotonic() + _ADDRESS_SECONDS
-            except OperatorError as error:
-                log.warning("%s", error.message)
-                self._stop.wait(2.0)
-            except Exception:  # the keeper has to outlive a mistake, or nothing is ever listed again
-                metrics.BUGS.inc()
-                log.exception("this is a mistake in Certward, please report it")
-                self._stop.wait(5.0)
-
-    def _follow_accounts(self) -> None:
-        """Have those tried anew that wait for an account to be mended."""
-        if self._issuers.look_again():
-            waiting = (d for d in self.cache.all(Domain) if d.status.get("reason") == "CARejected")
-            self.reconciler.enqueue({key_of(domain) for domain in waiting})
-
-    def _serve_the_line(self) -> None:
-        """Have those worked on whose turn at a CA has come, and keep the ledger written."""
-        for key in self._ledger.due():
-            memory = self._memories.peek(key)
-            if memory:
-                memory.waiting = None
-            self._queue.add(key)
-        self._ledger.flush()
+        return self._keeper.may_work()
 
     def _is_record_needed(self, entry: Entry) -> bool:
         """Whether the order that a record of DNS-01 was made for is still open."""
@@ -359,7 +319,7 @@ class Operator:
             queue=self._queue,
             synced_age=lambda: time.monotonic() - self.reconciler.synced_at if self.reconciler.synced_at else 0.0,
             may_work=self._may_work,
-            has_worked=lambda: self._was_leader,
+            has_worked=lambda: self._keeper.has_begun,
         )
 
 

@@ -36,10 +36,6 @@ class Platform:
         """The Domain of its wildcard certificate, as last heard."""
         return self._cache.domain(self._namespace, PLATFORM) if self.suffix else None
 
-    def owns(self, namespace: str, name: str) -> bool:
-        """Whether an App or Domain of that name is the platform's own."""
-        return bool(self.suffix) and (namespace, name) == (self._namespace, PLATFORM)
-
     def ensure(self) -> None:
         """Have the objects as the configuration says, and gone where it says nothing.
 

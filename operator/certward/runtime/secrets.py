@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from certward.errors import Transient
+from certward.errors import Rejected, Transient
 from certward.kube.client import Client, Object
 from certward.model import keys, pki
 from certward.model.keys import CertificateProblem
@@ -60,6 +60,11 @@ class Secrets:
             return replace(known, facts=None, problem="The certificate has expired.")
         return known
 
+    def known(self, domain: Domain) -> SecretState | None:
+        """What `<domain>-tls` held when it was last read, at the last pass over its Domain; None: not read, or gone."""
+        with self._lock:
+            return self._known.get((domain.meta.namespace, domain.secret_name))
+
     def forget(self, namespace: str, domain: str) -> None:
         """Drop what is remembered of the Secret of a Domain that is gone."""
         with self._lock:
@@ -87,14 +92,18 @@ class Secrets:
         """Keep the key of an order that is about to be placed.
 
         Raises:
+            Rejected: a Secret of that name is somebody else's; it is left untouched.
             Transient: the namespace is being deleted; an order whose key is not kept would be placed over and over.
             OperatorError: the API server could not or would not.
         """
+        self._see_that_it_is_ours(domain, domain.next_secret_name)
         _kept(self._client.apply(next_key_secret(domain, key_pem=key_pem)), domain)
 
     def drop_next_key(self, domain: Domain) -> None:
-        """Delete the key of an order that is over."""
-        self._client.delete("Secret", domain.meta.namespace, domain.next_secret_name)
+        """Delete the key of an order that is over; a Secret of that name that is somebody else's is left untouched."""
+        live = self._client.get("Secret", domain.meta.namespace, domain.next_secret_name)
+        if live is not None and _is_ours(live, domain):
+            self._client.delete("Secret", domain.meta.namespace, domain.next_secret_name, uid=live["metadata"]["uid"])
 
     def store_certificate(
         self,
@@ -115,7 +124,12 @@ class Secrets:
             issuer: the configured issuer that it came from.
             instead_of: the issuer that was to be asked and why it could not issue; empty when it was this one.
             not_revoked: the revocation that was asked for the certificate before and has not been done; else empty.
+
+        Raises:
+            Rejected: a Secret of that name has come meanwhile that is somebody else's; it is left untouched.
+            OperatorError: the API server could not or would not.
         """
+        self._see_that_it_is_ours(domain, domain.secret_name)
         marks = requests_of(domain) | ({ANNOTATION_NOT_REVOKED: not_revoked} if not_revoked else {})
         manifest = certificate_secret(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of, marks=marks
@@ -150,6 +164,15 @@ class Secrets:
             OperatorError: the API server could not or would not.
         """
         self._write_anew(domain, {ANNOTATION_REVOKED: fingerprint, ANNOTATION_REVOKE: asked})
+
+    def _see_that_it_is_ours(self, domain: Domain, name: str) -> None:
+        live = self._client.get("Secret", domain.meta.namespace, name)
+        if live is not None and not _is_ours(live, domain):
+            raise Rejected(
+                "SecretInvalid",
+                f"A Secret {name} that is not Certward's is in the way and is left untouched; rename or delete it, "
+                f"then change annotation {ANNOTATION_REFRESH} of this Domain.",
+            )
 
     def _write_anew(self, domain: Domain, marks: Mapping[str, str] | None = None) -> None:
         """Write what a Secret holds as the operator writes it: a server-side apply states all or loses the rest."""

@@ -1,0 +1,59 @@
+"""What is done by the clock, with everything that it is done to standing still."""
+
+import threading
+from types import SimpleNamespace
+
+from certward.errors import Rejected
+from certward.kube.cache import Cache
+from certward.runtime.keeper import Keeper
+from certward.runtime.queue import WorkQueue
+
+
+def keeper_of(done, *, ensure):
+    """A keeper of a replica that holds the Lease; what it does is put into `done`."""
+
+    def doing(*names, returns=()):
+        return SimpleNamespace(**{name: lambda *_, name=name: done.append(name) or returns for name in names})
+
+    return Keeper(
+        threading.Event(),
+        Cache(),
+        WorkQueue(),
+        lease=SimpleNamespace(is_leader=lambda: True),
+        reconciler=doing("resync", "enqueue", "enqueue_all"),
+        issuers=doing("look_again"),
+        policies=doing("load"),
+        ledger=doing("load", "due", "flush"),
+        platform=SimpleNamespace(ensure=ensure),
+        dns01=doing("load", "sweep"),
+        namespaces=doing("addresses"),
+        memories=SimpleNamespace(),
+    )
+
+
+def test_the_platforms_names_hold_up_nobody_elses_certificates():
+    done = []
+
+    def refused():
+        done.append("ensure")
+        raise Rejected("Forbidden", "the operator's account may not create Domain")
+
+    keeper = keeper_of(done, ensure=refused)
+    assert not keeper.may_work()
+    keeper.look()
+    assert keeper.may_work()
+    assert done.index("ensure") < done.index("enqueue_all")
+    assert {"sweep", "flush", "addresses"} <= set(done)
+    keeper.look()
+    assert done.count("ensure") == 1, "tried again later"
+
+
+def test_the_platforms_objects_are_looked_at_again_with_each_full_list():
+    done = []
+    keeper = keeper_of(done, ensure=lambda: done.append("ensure"))
+    keeper.look()
+    keeper.look()
+    assert done.count("ensure") == 1
+    keeper._next_platform = 0.0
+    keeper.look()
+    assert done.count("ensure") == 2
