@@ -68,6 +68,20 @@ class Waiting(NamedTuple):
     reason: str
 
 
+class Placed(NamedTuple):
+    """An order that is not known yet to rest on nothing that an earlier owner of the hostname has proven.
+
+    Attributes:
+        issuer: at whom.
+        order: it.
+        created_at: when it was placed, RFC 3339.
+    """
+
+    issuer: str
+    order: "Order"
+    created_at: str
+
+
 @dataclass(slots=True)
 class Memory:
     """Of one Domain.
@@ -76,6 +90,7 @@ class Memory:
         order: the open order as the CA last described it.
         order_issuer: the issuer that it was placed with.
         order_created_at: when, RFC 3339.
+        placed: one that is looked at before it is gone on with; trouble of the CA's meanwhile costs no other one.
         is_resumed: the open order was placed by an earlier process.
         is_preflighted: the challenge path has been seen to work since the last failure.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
@@ -112,6 +127,7 @@ class Memory:
     order: "Order | None" = None
     order_issuer: str = ""
     order_created_at: str = ""
+    placed: Placed | None = None
     is_resumed: bool = False
     is_preflighted: bool = False
     preflight_since: float | None = None
