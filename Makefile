@@ -13,7 +13,7 @@ CLUSTER ?= local
 KIND_NAME := certward
 # What `make test` runs after Traefik, and the tests there: those that say something about an ingress controller.
 OTHER_PLANES := envoy-gateway contour
-STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual, \
+STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual platform, \
   tests/e2e/test_e2e_$(part).py)
 # Programs that tests need beside those of the cluster.
 TEST_PROGRAMS := promtool prometheus
