@@ -64,7 +64,8 @@ def examine(session: Session, namespace: str) -> Iterator[Check]:
     )
     text, config, problem = _configuration(api, namespace)
     changed_at = _changed_at(api, namespace) if isinstance(text, str) else None
-    yield Check("Configuration", of_operator.configuration(text, problem, changed_at, _started_at(pods)))
+    dangers = () if isinstance(config, Unseen) else config.warnings()
+    yield Check("Configuration", of_operator.configuration(text, problem, changed_at, _started_at(pods), dangers))
     yield from _classes(session, config)
     yield from _issuers(config, text)
     yield Check("Clock", of_outside.clock("the API server", date, at))
