@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -195,7 +196,7 @@ def _classes(session: Session, config: Config | Unseen) -> Iterator[Check]:
     there: set[str] = set()
     unseen: Unseen | None = None
     for kind in ("IngressClass", "GatewayClass"):
-        listed = see(lambda kind=kind: list_any(api, kind))  # type: ignore[misc]
+        listed = see(partial(list_any, api, kind))
         if isinstance(listed, Unseen):
             unseen = listed
         else:
