@@ -61,7 +61,7 @@ from certward.runtime.troubles import Troubles
 log = logging.getLogger(__name__)
 
 #: Slow names and servers are waited for beside the workers: so many at a time.
-_FLIGHTS = 64
+_FLIGHTS = 128
 
 
 @dataclass(frozen=True, slots=True)
