@@ -26,7 +26,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
         cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *added)
     yield cluster.namespace("accepted")
     if added:
-        cluster.kubectl("delete", *added)
+        cluster.kubectl("delete", "--wait=false", *added)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

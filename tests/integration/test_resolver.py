@@ -220,3 +220,14 @@ def test_the_system_s_resolvers(tmp_path):
     )
     assert system_servers(file) == (("10.96.0.10", 53), ("fd00::a", 53))
     assert system_servers(tmp_path / "none") == (("127.0.0.1", 53),)
+
+
+def test_what_is_forgotten_is_asked_for_anew(zone):
+    resolver = resolver_of(zone, clock=Clock())
+    assert resolver.ipv4("late.test") == NotFound()
+    zone.set("late.test", "A", "192.0.2.1")
+    assert resolver.ipv4("late.test") == NotFound()
+    resolver.forget(["Late.test."], ["CAA"])
+    assert resolver.ipv4("late.test") == NotFound()
+    resolver.forget(["Late.test."])
+    assert resolver.ipv4("late.test") == Found(ipv4("192.0.2.1"))

@@ -86,6 +86,9 @@ def test_a_restore_into_an_empty_cluster_reissues_nothing(
     cluster: Cluster, tmp_path: Path, secrets_first: bool
 ) -> None:
     observer.alone(cluster)
+    # A namespace that is just going is in the backup, and not there when that is restored.
+    phases = ("get", "namespaces", "-o", "jsonpath={.items[*].status.phase}")
+    cluster.wait_for(lambda: "Terminating" not in cluster.kubectl(*phases), 120, "no namespace is going")
     namespace = observer.new_shop(cluster, "restored")
     names = ["www", "api", "asked"]
     observer.apply(cluster, namespace, *(observer.domain(name, namespace) for name in names))

@@ -1,8 +1,9 @@
 """DNS lookups with their results as values: cached for a short while, paced, over UDP and where need be TCP."""
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -93,6 +94,13 @@ class Resolver:
         """Whether a zone begins at the name, where no CNAME record can stand (RFC 1034, 3.6.2)."""
         found = self._lookup(name, "NS")
         return isinstance(found, Found) and bool(found.records) and not found.aliases
+
+    def forget(self, names: Iterable[str], kinds: Iterable[Kind] = ("A", "AAAA", "CAA", "NS", "TXT")) -> None:
+        """Ask anew for these names the next time."""
+        keys = list(itertools.product((name.rstrip(".").lower() for name in names), kinds))
+        with self._lock:
+            for key in keys:
+                self._cache.pop(key, None)
 
     def _lookup(self, name: str, kind: Kind) -> _Result:
         key = (name.rstrip(".").lower(), kind)

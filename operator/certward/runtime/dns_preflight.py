@@ -13,9 +13,11 @@ from certward.model.resources import key_of
 from certward.plan import challenges
 from certward.plan.challenges import Challenge, Ways
 from certward.plan.observed import Observed, Plan
-from certward.probe.caa import CAAPolicy
+from certward.probe.caa import CAAPolicy, names_to_ask
 from certward.probe.fetch import Fetcher
+from certward.probe.handshake import probe_name
 from certward.probe.preflight import Outcome, Preflight, preflight
+from certward.probe.resolver import Resolver
 from certward.probe.txt import is_persistent, place_of
 from certward.runtime.dns01 import Dns01
 from certward.runtime.flights import NO_PLACE, UNTIL_TOLD, Flights
@@ -37,6 +39,13 @@ class DnsLook(NamedTuple):
     txt_name: str
     outcome: Outcome | None = None
     problem: OperatorError | None = None
+
+
+def forget(hostname: str, resolver: Resolver) -> None:
+    """Have the next look at a hostname ask the DNS anew: its owner has perhaps mended what this one has shown."""
+    records = challenges.dns01_name(hostname), challenges.persist_name(hostname)
+    resolver.forget({probe_name(hostname), challenges.base(hostname), *records})
+    resolver.forget(names_to_ask(hostname), ("CAA",))
 
 
 class DnsPreflights:
@@ -71,8 +80,10 @@ class DnsPreflights:
             memory.is_pointed_here = look.outcome.facts.verified
             memory.dns_warning = look.outcome.message if look.outcome.verdict == "warning" else ""
         if look.problem:
+            forget(observed.domain.hostname, self._fetcher.resolver)
             raise look.problem
         if look.challenge is None or look.challenge == "http-01":
+            forget(observed.domain.hostname, self._fetcher.resolver)
             if memory.http_failure:  # there is no other way, so it is what counts
                 raise memory.http_failure
             return None  # the decision knows now that there is no way

@@ -21,7 +21,7 @@ from certward.probe.httpget import http_get
 from certward.probe.link import ProbeFailed
 from certward.probe.preflight import Outcome, Preflight, preflight
 from certward.runtime.addresses import Addresses
-from certward.runtime.dns_preflight import DnsPreflights
+from certward.runtime.dns_preflight import DnsPreflights, forget
 from certward.runtime.flights import NO_PLACE, UNTIL_TOLD, Flights
 from certward.runtime.issuers import Issuers
 from certward.runtime.memory import Memory
@@ -156,6 +156,7 @@ class Preflights:
             if outcome.verdict == "blocked":
                 if outcome.reason in _NOT_YET_ROUTED and waited < _PATIENCE:
                     return max(_PAUSE, timedelta(seconds=waited / 4))  # another replica of the ingress may be slower
+                forget(observed.domain.hostname, self._fetcher.resolver)
                 raise Transient(outcome.reason, outcome.message + self._said(observed, outcome))
         memory.is_preflighted, memory.preflight_seen = True, time.monotonic()
         memory.preflight_since = None
