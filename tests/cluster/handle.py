@@ -43,9 +43,9 @@ class Cluster:
         """A client of the API server as admin."""
         return config.new_client_from_config(str(self._state.admin_kubeconfig))
 
-    @cached_property
+    @property
     def operator_api(self) -> client.ApiClient:
-        """A client with the operator's own ServiceAccount, and no more rights than that."""
+        """A client with the operator's own ServiceAccount, as it is now, and no more rights than that."""
         return config.new_client_from_config(str(self._state.operator_kubeconfig))
 
     def up(self, operators: int = 1, ingress: str = "", patch: Mapping[str, Any] | None = None) -> dict[str, str]:
