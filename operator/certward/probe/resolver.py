@@ -62,7 +62,7 @@ class Resolver:
         *,
         timeout: float = 2.0,
         lifetime: float = 6.0,
-        per_second: float = 50.0,
+        per_second: float = 200.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._servers = tuple(servers) or system_servers()
