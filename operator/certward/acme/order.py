@@ -76,6 +76,12 @@ class Order:
         waiting = next((each for each in self.pending if not each.answered), None)
         return ((waiting.hostname, waiting.token),) if waiting and waiting.token else ()
 
+    @property
+    def is_to_be_fetched(self) -> bool:
+        """Whether the next step has the CA fetch an answer by HTTP-01."""
+        waiting = next((each for each in self.pending if not each.answered), None)
+        return self.status == "pending" and self.challenge == HTTP_01 and bool(waiting and waiting.challenge_url)
+
     def by(self, challenge: str) -> "Order":
         """The order, with another type of challenge for what the CA has not been told to validate yet."""
         if challenge == self.challenge:

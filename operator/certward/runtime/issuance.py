@@ -143,7 +143,7 @@ class Issuance:
             self._ledger.resumed(memory.order_issuer, request_of(observed, memory.order_issuer, ""))
         memory.order = memory.order.by(observed.challenge or HTTP_01)
         while not memory.order.certificate_pem:
-            if pause := self._publish(observed, issuer, memory):
+            if pause := self._prepare(observed, issuer, memory):
                 return pause
             try:
                 memory.order = orders.advance(issuer, memory.order, csr_der)
@@ -174,9 +174,11 @@ class Issuance:
         memory.http_failure = None
         return None
 
-    def _publish(self, observed: Observed, issuer: Issuer, memory: Memory) -> timedelta | None:
-        """Have the records of DNS-01 seen in the DNS before the CA looks. None: they are."""
+    def _prepare(self, observed: Observed, issuer: Issuer, memory: Memory) -> timedelta | None:
+        """Have what the CA is going to look for where it looks: a path, or records in the DNS. None: it is there."""
         domain, order = observed.domain, memory.order
+        if order and order.is_to_be_fetched:
+            return self._preflights.before_validation(observed, memory)
         for hostname, token in order.to_publish if order else ():
             memory.publication, pause = self._dns01.publish(
                 key_of(domain),

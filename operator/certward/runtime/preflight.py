@@ -34,6 +34,9 @@ _PAUSE = timedelta(milliseconds=100)
 _BURST = 0.6
 #: When nobody has looked for so long (the API server was away), what was waited before does not count.
 _GAP = 10.0
+#: A path that was seen to work is looked at again after so long, and every so often until it does.
+_STALE = 5.0
+_RETURNING = timedelta(seconds=1)
 _NOT_YET_ROUTED = ("ChallengeBlocked", "ChallengeUnreachable")
 _OK, _REFUSALS = 200, (401, 403)
 
@@ -94,6 +97,23 @@ class Preflights:
             if self._mode != "off" and not self._take_off(observed, issuer, memory):
                 return NO_PLACE
         return self._land(observed, memory)
+
+    def before_validation(self, observed: Observed, memory: Memory) -> timedelta | None:
+        """Have the CA not be sent to an ingress that has just gone away: look again where nobody has for a while.
+
+        Returns:
+            How long to wait; None: the path leads here, or does not so long that the CA may say what is wrong.
+        """
+        now = time.monotonic()
+        if now - memory.preflight_seen < _STALE:
+            return None
+        address, thumbprint = self._addresses.http(observed.app), self._thumbprint(observed)
+        is_led_here = not address or not thumbprint or not _look(address, observed.domain.hostname, thumbprint)
+        memory.preflight_since = None if is_led_here else memory.preflight_since or now
+        if memory.preflight_since is not None and now - memory.preflight_since < _PATIENCE:
+            return _RETURNING
+        memory.preflight_since, memory.preflight_seen = None, time.monotonic()
+        return None
 
     def is_answered(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
         """Whether the challenge path answers rightly although its route is only about to be made.
