@@ -70,9 +70,10 @@ kind-cluster:
 demo: .venv/.synced ## set everything up, issue certificates and show them served and probed
 	@$(BIN)/python tests/cluster/demo.py
 
-docs: .venv/.synced ## write what is made from tables: pages of docs/, files of manifests/monitoring
+docs: .venv/.synced ## write what is made from tables: pages of docs/, files of manifests/monitoring and of the chart
 	@$(BIN)/python docs/generate/ingress_controllers.py
 	@$(BIN)/python docs/generate/monitoring.py
+	@$(BIN)/python docs/generate/chart.py
 
 bench: .venv/.synced ## measure latencies and costs on the local cluster
 	@$(BIN)/python tests/scale/latency.py

@@ -1,4 +1,4 @@
-"""What is made from tables, pages of docs/ and files of manifests/monitoring, is as it would be made now."""
+"""What is made from tables and other files, in docs/ and manifests/, is as it would be made now."""
 
 import importlib.util
 from pathlib import Path
@@ -29,3 +29,8 @@ def test_the_rules_for_the_prometheus_operator_are_up_to_date() -> None:
 def test_the_dashboard_is_up_to_date() -> None:
     made = maker("monitoring")
     assert made.DASHBOARD.read_text() == made.dashboard(), "run `make docs`"
+
+
+def test_the_chart_holds_what_the_base_and_the_definitions_hold() -> None:
+    for path, text in maker("chart").files().items():
+        assert path.read_text() == text, f"{path.name}: run `make docs`"
