@@ -21,7 +21,7 @@ comma := ,
 space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
 
-.PHONY: help setup check test e2e demo docs bench cluster-up cluster-down clean kind-cluster
+.PHONY: help setup check test e2e demo docs dist bench cluster-up cluster-down clean kind-cluster
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  make %-13s %s\n' "$$t" "$$d"; done
@@ -74,6 +74,10 @@ docs: .venv/.synced ## write what is made from tables: pages of docs/, files of 
 	@$(BIN)/python docs/generate/ingress_controllers.py
 	@$(BIN)/python docs/generate/monitoring.py
 	@$(BIN)/python docs/generate/chart.py
+
+dist: .venv/.synced ## dist/crds.yaml, dist/certward.yaml and the chart; IMAGE=registry.example.net/certward:0.1.0
+	@rm -rf dist
+	@$(BIN)/python docs/generate/release.py $(if $(IMAGE),--image '$(IMAGE)')
 
 bench: .venv/.synced ## measure latencies and costs on the local cluster
 	@$(BIN)/python tests/scale/latency.py
