@@ -51,7 +51,7 @@ def status(
 
 
 def _progress(accepted: Condition, enforced: Condition) -> list[Condition]:
-    """Reconciling and Stalled as kstatus reads them, never both: whether to wait for it, or to do something about it."""
+    """Reconciling and Stalled as kstatus reads them, never both: whether to wait, or to do something about it."""
     if accepted.status == "False":
         wrong, is_awaited = accepted, accepted.reason == "TargetNotFound"
     elif enforced.status == "False" and enforced.reason not in _OUTRANKED:

@@ -1,0 +1,43 @@
+-- Argo CD's view of a Domain. Only what Argo CD's Lua has: no string library, no clock.
+local status = obj.status or {}
+local generation = obj.metadata.generation
+if status.state == nil or status.state == "" then
+  return { status = "Progressing", message = "Certward has not looked at it yet." }
+end
+if status.observedGeneration ~= nil and generation ~= nil and status.observedGeneration ~= generation then
+  return { status = "Progressing", message = "Certward has not looked at the change yet." }
+end
+local conditions = {}
+for _, condition in ipairs(status.conditions or {}) do
+  conditions[condition.type] = condition
+end
+local function is(kind)
+  return conditions[kind] ~= nil and conditions[kind].status == "True"
+end
+local message = status.message or ""
+
+if status.state == "Failed" or status.state == "Failing" then
+  return { status = "Degraded", message = message }
+end
+if status.state == "Waiting" and status.reason == "AutomaticDisabled" then
+  -- As declared. Suspended would hold up the waves behind it for ever.
+  return { status = "Healthy", message = message }
+end
+if status.state == "Waiting" then
+  return { status = "Suspended", message = message }
+end
+if status.state == "CertIssued" then
+  if is("RenewalOverdue") then
+    return { status = "Degraded", message = conditions.RenewalOverdue.message or message }
+  end
+  if is("Ready") then
+    if message == "" then
+      message = conditions.Ready.message or ""
+    end
+    return { status = "Healthy", message = message }
+  end
+  if conditions.Ready ~= nil and conditions.Ready.message ~= nil then
+    message = conditions.Ready.message
+  end
+end
+return { status = "Progressing", message = message }
