@@ -179,3 +179,14 @@ def test_the_api_server_takes_it(cluster: Cluster, values: Object) -> None:
         "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-", input=yaml.safe_dump_all(objects)
     )
     assert said.count("serverside-applied (server dry run)") == len(objects), said
+
+
+@pytest.mark.parametrize("controller", ["traefik", "ingress-nginx", "envoy-gateway"])
+def test_the_values_for_each_controller_are_a_configuration_for_it(controller: str, tmp_path: Path) -> None:
+    values = yaml.safe_load((ROOT / "examples" / "install" / f"{controller}.yaml").read_text(encoding="utf-8"))
+    config = by_name(helm(values))["ConfigMap certward-config"]["data"]["config.yaml"]
+    parsed = parse(yaml.safe_dump(config), tmp_path)
+    assert {name: one.dialect for name, one in parsed.ingress.classes.items()} == {
+        parsed.ingress.default_class: controller
+    }
+    assert "acme-staging" in parsed.issuers[0].directory
