@@ -100,8 +100,10 @@ def _readable_elsewhere(configuration: dict[str, Any]) -> dict[str, Any]:
     """The configuration with roots in the place of the names of files that hold them."""
 
     def inlined(issuer: dict[str, Any]) -> dict[str, Any]:
-        file = Path(str(issuer.get("caBundle") or ""))
-        return {**issuer, "caBundle": file.read_text()} if file.is_file() else issuer
+        bundle = str(issuer.get("caBundle") or "")
+        if not bundle or "-----BEGIN " in bundle:  # a whole PEM is too long for the name of a file
+            return issuer
+        return {**issuer, "caBundle": Path(bundle).read_text()} if Path(bundle).is_file() else issuer
 
     return {**configuration, "issuers": [inlined(issuer) for issuer in configuration.get("issuers") or ()]}
 
