@@ -13,7 +13,7 @@ CLUSTER ?= local
 KIND_NAME := certward
 # What `make test` runs after Traefik, and the tests there: those that say something about an ingress controller.
 OTHER_PLANES := envoy-gateway contour
-STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual, \
+STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual platform, \
   tests/e2e/test_e2e_$(part).py)
 # Programs that tests need beside those of the cluster.
 TEST_PROGRAMS := promtool prometheus
@@ -21,7 +21,7 @@ comma := ,
 space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
 
-.PHONY: help setup check test e2e demo docs dist bench cluster-up cluster-down clean kind-cluster
+.PHONY: help setup check test e2e demo docs dist sessions bench cluster-up cluster-down clean kind-cluster
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  make %-13s %s\n' "$$t" "$$d"; done
@@ -80,6 +80,10 @@ docs: .venv/.synced ## write what is made from tables: pages of docs/, files of 
 dist: .venv/.synced ## dist/crds.yaml, dist/certward.yaml and the chart; IMAGE=registry.example.net/certward:0.1.0
 	@rm -rf dist
 	@$(BIN)/python docs/generate/release.py $(if $(IMAGE),--image '$(IMAGE)')
+
+sessions: .venv/.synced ## record docs/sessions on the local cluster, which has to be up; needs kubectl and jq
+	@for tool in kubectl jq; do command -v $$tool >/dev/null || { echo "$$tool is missing: the recorded sessions use it" >&2; exit 1; }; done
+	@PYTHONPATH=tests $(BIN)/python docs/generate/sessions.py
 
 bench: .venv/.synced ## measure latencies and costs on the local cluster
 	@$(BIN)/python tests/scale/latency.py

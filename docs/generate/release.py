@@ -75,7 +75,7 @@ def write(dist: Path, image: str) -> list[Path]:
 
 def _run(name: str, *arguments: str | Path) -> str:
     program = shutil.which(name) or binaries.binary(name)
-    return subprocess.run([program, *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+    return subprocess.run([program, *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def main() -> int:

@@ -36,8 +36,8 @@ Object = dict[str, Any]
 class CertManagerWorld:
     """The manifests of FOLDER in the cluster, and what users do about them."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self.tag = f"t{uuid.uuid4().hex[:6]}"
+    def __init__(self, cluster: Cluster, folder: Path, tag: str = "") -> None:
+        self.tag = tag or f"t{uuid.uuid4().hex[:6]}"
         self.cluster = cluster
         self.world = World(Local(cluster))
         self.seller = Seller(folder, "Let's Pretend")

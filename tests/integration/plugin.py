@@ -132,16 +132,18 @@ def kubeconfig_of_viewer(cluster: Cluster, folder: Path, namespace: str, role: s
     )
 
 
-def write_kubeconfig(file: Path, *, server: str, bearer: str, ca: bytes = b"", namespace: str = "") -> Path:
-    """Write a kubeconfig with one context, named `it`."""
+def write_kubeconfig(
+    file: Path, *, server: str, bearer: str, ca: bytes = b"", namespace: str = "", context: str = "it"
+) -> Path:
+    """Write a kubeconfig with one context."""
     authority = {"certificate-authority-data": base64.b64encode(ca).decode()} if ca else {}
     content = {
         "apiVersion": "v1",
         "kind": "Config",
-        "current-context": "it",
+        "current-context": context,
         "clusters": [{"name": "it", "cluster": {"server": server, **authority}}],
         "users": [{"name": "it", "user": {"token": bearer}}],
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it", "namespace": namespace}}],
+        "contexts": [{"name": context, "context": {"cluster": "it", "user": "it", "namespace": namespace}}],
     }
     file.write_text(yaml.safe_dump(content))
     file.chmod(0o600)

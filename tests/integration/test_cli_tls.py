@@ -38,7 +38,7 @@ def test_what_is_served(plugin: Plugin) -> None:
     assert {(one["minVersion"], one["maxVersion"]) for one in old["served"]} == {("TLSv1.1", "TLSv1.2")}
     assert told.rows[0] == ["App", "Profile", "Revision", "Declared", "Served", "Grade", "Enforced"]
     assert told.rows[1] == ["old", "default", "2018-06", "TLS 1.1 to 1.2", "TLS 1.1 to 1.2", "B", "yes"]
-    assert "old: the grade is B because of " in told.out
+    assert "old: the grade is B: " in told.out
 
 
 def test_which_clients_connect(plugin: Plugin) -> None:

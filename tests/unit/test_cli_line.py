@@ -52,6 +52,27 @@ def test_wrong_usage(line: str) -> None:
     assert not told.stdout
 
 
+@pytest.mark.parametrize("line", ["", "import"])
+def test_what_has_nothing_to_list_shows_its_help(line: str) -> None:
+    told = RUNNER.invoke(main.app, line.split())
+
+    assert (told.exit_code, told.stderr) == (0, "")
+    assert told.stdout.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("line", ["", "domains", "certs", "certs auto", "tls", "import"])
+def test_what_commands_do_is_told_in_whole_sentences(line: str) -> None:
+    told = RUNNER.invoke(main.app, [*line.split(), "--help"]).stdout
+
+    assert "..." not in told.partition("Commands:")[2]
+
+
+def test_a_value_that_is_refused_is_told_with_those_that_are_not() -> None:
+    told = RUNNER.invoke(main.app, ["domains", "-o", "wide"]).stderr
+
+    assert "'--output': 'wide' is not one of 'table', 'json', 'yaml'." in told
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

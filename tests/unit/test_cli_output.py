@@ -27,11 +27,32 @@ def test_a_table_is_aligned_and_whole() -> None:
     assert "\x1b" not in out.getvalue()
 
 
-def test_columns_without_content_are_left_out_but_the_first() -> None:
+def test_columns_without_content_are_left_out() -> None:
     output, out, _ = shown()
-    output.table(["Domain", "Reason", "Status"], [["", "", "OK"]])
+    output.table(["Namespace", "Domain", "Reason", "Status"], [["", "a", "", "OK"], ["", "b", "", ""]])
 
-    assert out.getvalue() == "Domain  Status\n        OK\n"
+    assert out.getvalue() == "Domain  Status\na       OK\nb\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_on_a_terminal_sentences_are_folded_and_names_never(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    out = Terminal()
+    hostname = "a-rather-long-name.of-a-team.example.com"
+    Output(Format.TABLE, out, io.StringIO()).table(["Domain", "Status", "Reason"], [[hostname, "Failing", LONG]])
+
+    lines = out.getvalue().splitlines()
+    assert lines[1].startswith(f"{hostname}  Failing  The CA")
+    is_room = columns >= len(f"{hostname}  Failing  ") + 24
+    assert all(len(line.rstrip()) <= columns for line in lines) is is_room
+    assert " ".join(out.getvalue().split()).count("of this and that,") == 20 or is_room
 
 
 def test_a_line_break_in_a_cell_does_not_break_a_row() -> None:

@@ -38,11 +38,11 @@ def failing(reason="DNSWrongTarget", message="It leads elsewhere", after=10 * ti
     return seen(state="Failing", reason=reason, message=message, attempts=attempts, **given)
 
 
-def told(*views, **of_app):
+def told(*views, flags=None, is_one_of_many=False, **of_app):
     out = io.StringIO()
-    session = Session(Flags())
+    session = Session(flags or Flags())
     session.out = Output(stdout=out)
-    auto.show(session, app(**of_app), views, NOW)
+    auto.show(session, app(**of_app), views, NOW, is_one_of_many=is_one_of_many)
     return out.getvalue()
 
 
@@ -98,6 +98,38 @@ def test_switched_off_it_says_until_when_it_lasts():
     assert text.rstrip().endswith("kubectl certward certs auto enable")
 
 
+@pytest.mark.parametrize(
+    ("flags", "is_one_of_many", "typed"),
+    [
+        (Flags(), False, ""),
+        (Flags(namespace="team-a"), False, " -n team-a"),
+        (Flags(namespace="team-a", app="shop"), False, " -n team-a -a shop"),
+        (Flags(), True, " -a shop"),
+        (Flags(all_namespaces=True), False, " -n team-a -a shop"),
+        (Flags(context="other one", kubeconfig="/k"), False, " --context 'other one' --kubeconfig /k"),
+    ],
+    ids=["the context's", "another namespace", "an App", "one of several", "everywhere", "another cluster"],
+)
+def test_what_to_type_next_means_the_same_app(flags, is_one_of_many, typed):
+    text = told(seen(certificate=certificate("Manual")), flags=flags, is_one_of_many=is_one_of_many, is_automatic=False)
+
+    assert text.endswith(f"Turn them on by: kubectl certward certs auto enable{typed}\n")
+
+
+@pytest.mark.parametrize("is_automatic", [True, False])
+def test_a_manual_certificate_is_told_of(is_automatic):
+    views = [seen(f"{name}.example.com", certificate=certificate("Manual")) for name in "ab"]
+
+    assert (
+        "a.example.com and b.example.com are served with manual certificate www-tls until 2027-01-22 12:00 UTC."
+        in told(*views, is_automatic=is_automatic)
+    )
+
+
+def test_an_attempt_that_is_due_is_about_to_be_made():
+    assert "The next attempt is about to be made." in told(failing(after=timedelta(seconds=-2)))
+
+
 def test_without_a_hostname_it_says_how_to_add_one():
     assert "kubectl certward domains add" in told()
 
@@ -136,9 +168,21 @@ def test_what_is_waited_for(view, is_issued):
         ([seen(state="Failed"), failing()], ""),
         ([seen(state="Failed"), failing(after=HOUR)], "the next attempt is at"),
         ([seen(state="Failed", observedGeneration=0)], ""),
-        ([seen(state="Waiting", reason="HostnameTaken")], ""),
+        ([seen(state="Waiting", reason="HostnameTaken")], "www.example.com: nothing more is tried"),
+        ([seen(state="Waiting", reason="WaitingForBudget")], ""),
     ],
-    ids=["none", "soon", "too late", "one soon", "failed", "one goes on", "none in time", "of before", "others"],
+    ids=[
+        "none",
+        "soon",
+        "too late",
+        "one soon",
+        "failed",
+        "one goes on",
+        "none in time",
+        "of before",
+        "taken",
+        "others",
+    ],
 )
 def test_when_waiting_on_is_of_no_use(views, words):
     told = waiting.why_no_longer(views, NOW + timedelta(minutes=15))

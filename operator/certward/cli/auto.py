@@ -1,8 +1,9 @@
 """`certs auto`: automatic certificates of an App, switched on and off, and how each hostname stands."""
 
 import shlex
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -26,27 +27,30 @@ def listing(session: Session) -> None:
         session.out.data([_data(app, _of(app, views)) for app in apps])
         return
     if not apps:
-        session.out.say("There is no App here; -A looks into all namespaces.")
+        session.out.say(session.no_app)
     for number, app in enumerate(apps):
         if number:
             session.out.line()
-        show(session, app, _of(app, views), datetime.now(UTC))
+        show(session, app, _of(app, views), datetime.now(UTC), is_one_of_many=len(apps) > 1)
 
 
-def show(session: Session, app: App, views: Sequence[DomainView], now: datetime) -> None:
+def show(
+    session: Session, app: App, views: Sequence[DomainView], now: datetime, *, is_one_of_many: bool = False
+) -> None:
     """One App: whether automatic certificates are on, a row for each hostname, and what to do next."""
     out = session.out
+    typed = partial(session.typed, of=app if is_one_of_many or session.flags.all_namespaces else None)
     where = f" in namespace {app.meta.namespace}" if session.flags.all_namespaces else ""
     out.heading(f"Automatic certificates are {'on' if app.is_automatic else 'off'} for {app.meta.name}{where}")
     if not views:
-        out.line("It has no hostname yet. Add one by: kubectl certward domains add www.example.com")
+        out.line(f"It has no hostname yet. Add one by: {typed('domains add www.example.com')}")
         return
     out.line()
     out.table(
         ["Domain", "Status", "Reason", "Last Updated"],
         [[v.domain.hostname, v.status, v.reason, _since(v, now)] for v in views],
     )
-    for text in _afterwards(app, views, now):
+    for text in _afterwards(app, views, now, typed):
         out.line()
         out.line(text)
 
@@ -78,7 +82,7 @@ def enable(session: Session, *, wait: WAIT = False, timeout: TIMEOUT = 300, dry_
     if not session.out.is_table:
         _tell(session, app.meta.name)
     elif views:
-        session.out.say("See how it goes by: kubectl certward certs auto, or wait for it by: --wait")
+        session.out.say(f"See how it goes by: {session.typed('certs auto')}; or wait for it by: --wait")
     return Exit.DONE
 
 
@@ -107,7 +111,7 @@ def refresh(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[HOSTNAME...]",
+            metavar="HOSTNAME",
             help="Which; by default those of the App that are not as they should be.",
             autocompletion=completion.domains,
         ),
@@ -178,7 +182,7 @@ def _data(app: App, views: Sequence[DomainView]) -> Data:
     }
 
 
-def _afterwards(app: App, views: Sequence[DomainView], now: datetime) -> list[str]:
+def _afterwards(app: App, views: Sequence[DomainView], now: datetime, typed: Callable[[str], str]) -> list[str]:
     """What follows from the table: when renewal is due, what is wrong and what to do."""
     told = []
     due = sorted(
@@ -188,31 +192,46 @@ def _afterwards(app: App, views: Sequence[DomainView], now: datetime) -> list[st
         at, hostname = due[0]
         whose = f"{hostname}, " if len(views) > 1 else ""
         told.append(f"Next renewal: {whose}{words.stamp(at)} ({words.ago(at, now)}).")
+    manual = _manual(views)
     if not app.is_automatic:
-        told += [_until(views)] if _until(views) else []
-        return [*told, "Turn them on by: kubectl certward certs auto enable"]
+        return list(filter(None, [*told, _until(views), manual, f"Turn them on by: {typed('certs auto enable')}"]))
+    told += [manual] if manual else []
     failed = [view for view in views if view.state == "Failed"]
     failing = [view for view in views if view.state == "Failing"]
     others = [view for view in views if (view.reason or view.message) and view not in failed + failing]
-    lines = [f"{view.domain.hostname}: {_advice(view, now)}" for view in [*failed, *failing, *others]]
+    lines = [f"{view.domain.hostname}: {_advice(view, now, typed)}" for view in [*failed, *failing, *others]]
     if lines:
         told.append("\n".join(lines))
     if failed:
-        told.append(
-            "=== Some hostnames failed. Mend what is said, then try again by: kubectl certward certs auto refresh"
-        )
+        told.append(f"=== Some hostnames failed. Mend what is said, then try again by: {typed('certs auto refresh')}")
     elif failing:
-        told.append("=== Some hostnames fail so far; see whether your DNS is as it should be: kubectl certward domains")
+        told.append(f"=== Some hostnames fail so far; see whether your DNS is as it should be: {typed('domains')}")
     return told
 
 
-def _advice(view: DomainView, now: datetime) -> str:
+def _advice(view: DomainView, now: datetime, typed: Callable[[str], str]) -> str:
     told = words.sentence(view.message or view.reason)
     if at := view.at("attempts", "nextAttempt"):
-        told += f" Next attempt {words.ago(at, now)}."
+        soon = at - now < timedelta(seconds=30)
+        told += " The next attempt is about to be made." if soon else f" Next attempt {words.ago(at, now)}."
     if view.state in ("Failing", "Failed"):
-        told += f"\n    More: kubectl certward explain {shlex.quote(view.domain.hostname)}"
+        told += f"\n    More: {typed(f'explain {shlex.quote(view.domain.hostname)}')}"
     return told
+
+
+def _manual(views: Sequence[DomainView]) -> str:
+    """Which manual certificates are served, and until when."""
+    kept: dict[str, list[DomainView]] = {}
+    for view in views:
+        if view.certificate.get("source") == "Manual":
+            kept.setdefault(str(view.certificate.get("secretName") or ""), []).append(view)
+    lines = []
+    for name, served in sorted(kept.items()):
+        names = [view.domain.hostname for view in served]
+        at = served[0].at("certificate", "notAfter")
+        until = f" until {words.stamp(at)}" if at else ""
+        lines.append(f"{words.listed(names)} {words.are(names)} served with manual certificate {name}{until}.")
+    return "\n".join(lines)
 
 
 def _until(views: Sequence[DomainView]) -> str:
@@ -236,7 +255,7 @@ def _tell_what_disabling_means(session: Session, app: App) -> None:
             session.out.say(f"  {view.domain.hostname}: {kind} until {words.stamp(at)}")
         else:
             session.out.say(f"  {view.domain.hostname}: has no certificate, and gets none")
-    session.out.say("A manual certificate takes over where there is one: kubectl certward certs add CRT KEY")
+    session.out.say(f"A manual certificate takes over where there is one: {session.typed('certs add CRT KEY')}")
 
 
 def _tell_dns(session: Session, views: Sequence[DomainView]) -> None:

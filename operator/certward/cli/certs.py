@@ -39,17 +39,18 @@ def listing(session: Session) -> None:
         session.out.data([row.data() for row in rows])
         return
     if not rows:
+        enabling = session.typed("certs auto enable")
         session.out.say(
-            "There is no certificate yet. Have them obtained for you by: kubectl certward certs auto enable"
+            f"There is no certificate yet. Have them obtained for you by: {enabling}" if apps else session.no_app
         )
         return
     now = datetime.now(UTC)
     session.out.table(
-        ["Name", "Namespace", "App", "Hostnames", "Expires", "Trusted", "Type", "Problem"],
+        ["Namespace", "Name", "App", "Hostnames", "Expires", "Trusted", "Type", "Problem"],
         [
             [
-                row.name,
                 row.namespace if session.flags.all_namespaces else "",
+                row.name,
                 row.app if len(apps) > 1 else "",
                 ", ".join(row.hostnames),
                 f"{words.stamp(row.expires)} ({words.ago(row.expires, now)})" if row.expires else "",
@@ -105,8 +106,8 @@ def add(
     secret_name = secret or name or manual.secret_name(facts)
     if any(entry["secretName"] == secret_name for entry in manual.entries(body)):
         raise failed(
-            f"{app.meta.name} has certificate {secret_name} already. To renew it: kubectl certward certs update "
-            f"{secret_name} CRT KEY"
+            f"{app.meta.name} has certificate {secret_name} already. To renew it: "
+            f"{session.typed(f'certs update {secret_name} CRT KEY')}"
         )
     if not covered and not dry_run:
         changes.confirm(session, f"It covers no hostname of {app.meta.name}. Add it all the same?", is_yes=yes)
@@ -176,8 +177,8 @@ def remove(
     if needed:
         shown = words.listed([view.domain.hostname for view in needed])
         raise failed(
-            f"{name} is needed: {shown} would be without a certificate. First let one be obtained (kubectl certward "
-            "certs migrate) or add another (kubectl certward certs add)."
+            f"{name} is needed: {shown} would be without a certificate. First let one be obtained "
+            f"({session.typed('certs migrate')}) or add another ({session.typed('certs add CRT KEY')})."
         )
     if not dry_run:
         changes.confirm(session, f"Take certificate {name} out of {app.meta.name}?", is_yes=yes)

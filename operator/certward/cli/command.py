@@ -75,13 +75,16 @@ def group(help_text: str, listing: Callable[[Session], int | None] | None = None
         help_text: what it is about.
         listing: what the group does without a command; help where there is nothing to list.
     """
-    made = typer.Typer(help=help_text, no_args_is_help=listing is None, rich_markup_mode=None, add_completion=False)
+    # Without a short help of its own, one is made that ends in the middle of the sentence.
+    made = typer.Typer(help=help_text, short_help=help_text, rich_markup_mode=None, add_completion=False)
 
     def callback(ctx: typer.Context) -> None:
         if ctx.invoked_subcommand is None and listing is not None:
             _run(ctx, listing)
+        elif ctx.invoked_subcommand is None:
+            typer.echo(ctx.get_help())
 
-    made.callback(invoke_without_command=listing is not None)(with_common(callback))
+    made.callback(invoke_without_command=True)(with_common(callback))
     return made
 
 
@@ -105,7 +108,8 @@ def command(
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         _declare(run, own)
-        of.command(name, epilog=_epilog(examples))(with_common(run))
+        summary = " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
+        of.command(name, short_help=summary, epilog=_epilog(examples))(with_common(run))
         return function
 
     return declare
@@ -170,5 +174,6 @@ def _declare(function: Callable[..., None], parameters: list[inspect.Parameter])
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     # Keyword-only, so that one without a default may follow one that has it; typer calls by keyword.
     own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-    function.__signature__ = inspect.Signature([context, *own])  # type: ignore[attr-defined]
+    # As inspect.signature reads it (PEP 362); typeshed gives functions no such attribute.
+    vars(function)["__signature__"] = inspect.Signature([context, *own])
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in [context, *own]}

@@ -1,5 +1,6 @@
 """What every command starts from: the options that all share, the cluster they mean, and the App that is meant."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,6 +48,30 @@ class Session:
     def scope(self) -> str:
         """Where to list: the namespace, or empty for all by -A."""
         return "" if self.flags.all_namespaces else self.namespace
+
+    def typed(self, line: str, *, of: App | None = None) -> str:
+        """A command to go on with, as it has to be typed to mean the same cluster and namespace.
+
+        Args:
+            line: without the name of the program.
+            of: the App that it is about, where several are told of.
+        """
+        flags = self.flags
+        options = {
+            "-n": of.meta.namespace if of and flags.all_namespaces else flags.namespace,
+            "-a": of.meta.name if of and not flags.app else flags.app,
+            "--context": flags.context,
+            "--kubeconfig": flags.kubeconfig,
+        }
+        given = [f"{option} {shlex.quote(value)}" for option, value in options.items() if value]
+        return " ".join(["kubectl certward", line, *given])
+
+    @property
+    def no_app(self) -> str:
+        """The sentence for a listing that has no App to tell of."""
+        if self.flags.all_namespaces:
+            return "There is no App in any namespace."
+        return f"There is no App in namespace {self.namespace}; -A looks into all namespaces."
 
     def apps(self) -> list[App]:
         """The Apps that are meant: in scope, of the name given by -a if one is.

@@ -16,10 +16,10 @@ from certward.model import hostnames
 from certward.model.resources import App, Domain
 from certward.names import API_VERSION
 
-HOSTNAMES = Annotated[list[str], typer.Argument(metavar="HOSTNAME...", help="One or several.")]
+HOSTNAMES = Annotated[list[str], typer.Argument(metavar="HOSTNAME", help="One or several.")]
 KNOWN = Annotated[
     list[str],
-    typer.Argument(metavar="HOSTNAME...", help="Or names of Domains.", autocompletion=completion.domains),
+    typer.Argument(metavar="HOSTNAME", help="Or names of Domains.", autocompletion=completion.domains),
 ]
 
 
@@ -34,7 +34,8 @@ def listing(session: Session) -> None:
         if built_in := app.status.get("hostname"):
             session.out.say(f"{app.meta.name} is reached at {built_in} in any case.")
     if not views:
-        session.out.say("There are no hostnames yet. Add one by: kubectl certward domains add www.example.com")
+        adding = session.typed("domains add www.example.com")
+        session.out.say(f"There are no hostnames yet. Add one by: {adding}" if apps else session.no_app)
         return
     show(session, views)
 
@@ -42,11 +43,11 @@ def listing(session: Session) -> None:
 def show(session: Session, views: Sequence[DomainView]) -> None:
     """The table of hostnames and their DNS records."""
     session.out.table(
-        ["Domain", "Namespace", "App", "Record Type", "DNS Target", "Points Here", "Status"],
+        ["Namespace", "Domain", "App", "Record Type", "DNS Target", "Points Here", "Status"],
         [
             [
-                view.domain.hostname,
                 view.domain.meta.namespace if session.flags.all_namespaces else "",
+                view.domain.hostname,
                 view.domain.app,
                 view.record_type,
                 str(view.dns.get("target") or ""),
@@ -167,7 +168,7 @@ def _tell_added(session: Session, added: Sequence[str], *, is_automatic: bool, s
         show(session, views)
     code = Exit.DONE
     if not is_automatic:
-        session.out.say("Automatic certificates are off. Turn them on by: kubectl certward certs auto enable")
+        session.out.say(f"Automatic certificates are off. Turn them on by: {session.typed('certs auto enable')}")
     elif is_waiting:
         code = Wait(session, is_ours, seconds=seconds).for_certificates()
     if not session.out.is_table:

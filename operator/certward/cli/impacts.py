@@ -31,11 +31,11 @@ def data(one: Impact) -> Data:
 def tell(session: Session, found: Sequence[Impact]) -> None:
     """What a move means, for people."""
     session.out.table(
-        ["App", "Namespace", "Now", "Then", "Clients Lost", "Clients Gained"],
+        ["Namespace", "App", "Now", "Then", "Clients Lost", "Clients Gained"],
         [
             [
-                one.app.name,
                 one.app.namespace if session.flags.all_namespaces else "",
+                one.app.name,
                 _profile_words(one.before),
                 _profile_words(one.after) if one.is_change else "no change",
                 str(len(one.lost)),
@@ -72,15 +72,18 @@ def wait_for(session: Session, app: App, wanted: Profile, policy_name: str, seco
         is_in_force = (tls.get("profile"), tls.get("revision")) == (wanted.name, wanted.revision)
         is_in_force = is_in_force and (not policy_name or tls.get("policy") == policy_name)
         found = status.get("conditions") or ()
-        now = next((str(c.get("message") or c.get("reason")) for c in found if c.get("type") == "PolicyEnforced"), "")
+        # What is said while another profile is in force is about that one.
+        now = next(
+            (str(c.get("message") or "") for c in found if c.get("type") == "PolicyEnforced" and is_in_force), ""
+        )
         if is_in_force and conditions.is_true(found, "PolicyEnforced"):
             session.out.say(f"Done. Grade: {tls.get('grade') or 'not known yet'}.")
             return Exit.DONE
-        if now != told:
+        if now and now != told:
             session.out.say(f"  {now}")
             told = now
         if time.monotonic() >= deadline:
-            session.out.say(f"Error: not shown within {words.count(seconds, 'second')}; see: kubectl certward tls")
+            session.out.say(f"Error: not shown within {words.count(seconds, 'second')}; see: {session.typed('tls')}")
             return Exit.FAILED
         time.sleep(1)
 

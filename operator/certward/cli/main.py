@@ -9,9 +9,11 @@ import io
 import os
 import shlex
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from certward import __version__
 from certward.cli import certs, domains, migrate, tls, tls_policy, tls_upgrade
@@ -30,10 +32,34 @@ Exit codes:
   5  no cluster: no kubeconfig, no answer, or Certward is not installed there
 """
 
+
+class Root(TyperGroup):
+    """All commands. What pydantic says of a value that is refused is told without its own preamble."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - its type is private to typer
+        """Read the options before the first command."""
+        with _in_words():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401
+        """Run the command."""
+        with _in_words():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except typer.BadParameter as error:
+        error.message = error.message.removeprefix("Value error, ")
+        raise
+
+
 app = typer.Typer(
     help="Hostnames, certificates and TLS of your apps.\n\nAutomatic certificates: kubectl certward certs auto enable",
     epilog=EXIT_CODES,
-    no_args_is_help=True,
+    cls=Root,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,16 +73,18 @@ def _show_version(value: bool) -> None:
 
 
 def _root(
-    _ctx: typer.Context,
+    ctx: typer.Context,
     *,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     del version
+    if ctx.invoked_subcommand is None:  # as kubectl: help, and no error
+        typer.echo(ctx.get_help())
 
 
-app.callback()(with_common(_root))
+app.callback(invoke_without_command=True)(with_common(_root))
 app.add_typer(domains.group, name="domains")
 app.add_typer(certs.group, name="certs")
 app.add_typer(tls.group, name="tls")

@@ -97,7 +97,7 @@ def make(session: Session, name: str, pair: "Pair") -> None:
     """
     if session.api.get("Secret", session.namespace, name):
         raise failed(
-            f"There is a Secret {name} already. To use it: kubectl certward certs add --secret {name}. Otherwise "
+            f"There is a Secret {name} already. To use it: {session.typed(f'certs add --secret {name}')}. Otherwise "
             "choose another --name."
         )
     session.api.create(secret(session.namespace, name, pair))
@@ -189,7 +189,7 @@ def replace(session: Session, name: str, pair: "Pair") -> None:
     if found.get("type") != _TYPE:
         raise usage(
             f"Secret {name} is of type {found.get('type')}, which cannot be changed; it has to be {_TYPE}. Add the "
-            "certificate under another name: kubectl certward certs add CRT KEY --name NAME"
+            f"certificate under another name: {session.typed('certs add CRT KEY --name NAME')}"
         )
     owner = (found["metadata"].get("annotations") or {}).get("cert-manager.io/certificate-name")
     if owner:

@@ -116,8 +116,8 @@ def _check(session: Session, app: App, views: Sequence[DomainView]) -> None:
     """
     if not views:
         raise not_found(
-            f"{app.meta.name} has no hostname, so there is nothing to move. Add one by: kubectl certward domains add "
-            "www.example.com"
+            f"{app.meta.name} has no hostname, so there is nothing to move. Add one by: "
+            f"{session.typed('domains add www.example.com')}"
         )
     manual.require(session, app)
     for view in views:
@@ -133,9 +133,19 @@ def _check(session: Session, app: App, views: Sequence[DomainView]) -> None:
 
 
 def _show_switch(session: Session, views: Sequence[DomainView], before: dict[str, Shown]) -> None:
+    # Run again after everything was moved, there is nothing to compare with.
+    is_any = any(before[view.domain.hostname].issuer for view in views)
     session.out.table(
         ["Domain", "Before", "Now", "Renews"],
-        [[view.domain.hostname, str(before[view.domain.hostname]), str(_now(view)), _renews(view)] for view in views],
+        [
+            [
+                view.domain.hostname,
+                str(before[view.domain.hostname]) if is_any else "",
+                str(_now(view)),
+                _renews(view),
+            ]
+            for view in views
+        ],
     )
 
 
@@ -162,7 +172,7 @@ def _clear_up(
             session.out.say(f"  {name} stays: {words.listed([v.domain.hostname for v in needed])} needs it.")
             continue
         if not _is_to_go(session, name, is_wanted=is_wanted, is_yes=is_yes):
-            session.out.say(f"  {name} stays. Later: kubectl certward certs remove {name}")
+            session.out.say(f"  {name} stays. Later: {session.typed(f'certs remove {name}')}")
             continue
         manual.drop_entry(session, _fresh(session, app), name, is_dry_run=False)
         manual.clear_away(session, app, name, seconds=60)

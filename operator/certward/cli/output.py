@@ -1,7 +1,7 @@
 """How results are shown: tables for people, JSON and YAML for programs.
 
-On a terminal tables are coloured and fit its width. Anywhere else they are plain text: whole, one line for each row,
-columns two spaces apart. Results go to stdout; what is told on the way goes to stderr.
+On a terminal tables are coloured, and sentences in them fit its width. Anywhere else they are plain text: whole, one
+line for each row, columns two spaces apart. Results go to stdout; what is told on the way goes to stderr.
 """
 
 import enum
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 GAP = "  "
+_LONG = 24  # columns that a sentence has at least; whatever is shorter is never folded
 
 
 class Format(enum.StrEnum):
@@ -81,10 +82,10 @@ class Output:
         self.line(f"=== {text}")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table for people; columns in which every cell is empty are left out, except for the first one."""
+        """A table for people; columns in which every cell is empty are left out."""
         if not self.is_table:
             return
-        kept = [at for at in range(len(columns)) if at == 0 or any(row[at] for row in rows)]
+        kept = [at for at in range(len(columns)) if not rows or any(row[at] for row in rows)]
         names = [columns[at] for at in kept]
         cells = [[" ".join(row[at].split()) for at in kept] for row in rows]
         if self.stdout.isatty():
@@ -115,9 +116,20 @@ def _on_terminal(stdout: TextIO, columns: Sequence[str], rows: Sequence[Sequence
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    widths = [max(len(cell) for cell in column) for column in zip(columns, *rows, strict=True)]
+    folded = [
+        width > _LONG and any(" " in cell for cell in column)
+        for width, column in zip(widths, zip(*rows, strict=True), strict=True)
+    ]
+    table = Table(box=None, pad_edge=False, padding=(0, len(GAP), 0, 0), header_style="bold")
+    for name, is_folded in zip(columns, folded, strict=True):
+        table.add_column(name, overflow="fold", no_wrap=not is_folded)
     for row in rows:
         table.add_row(*[Text(cell, style=STYLES.get(cell, "")) for cell in row])
-    Console(file=stdout, highlight=False).print(table)
+    console = Console(file=stdout, highlight=False)
+    gaps = len(GAP) * len(columns)
+    least = sum(_LONG if is_folded else width for width, is_folded in zip(widths, folded, strict=True)) + gaps
+    if least > console.width:
+        # Names that are cut into pieces cannot be read or copied: leave it to the terminal, as kubectl does.
+        console.width = sum(widths) + gaps
+    console.print(table)

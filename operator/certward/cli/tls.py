@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from certward.cli import view as views_of
+from certward.cli import words
 from certward.cli.command import command
 from certward.cli.command import group as new_group
 from certward.cli.context import Session
@@ -32,14 +33,14 @@ def listing(session: Session) -> None:
         session.out.data(told)
         return
     if not apps:
-        session.out.say("There is no App here; -A looks into all namespaces.")
+        session.out.say(session.no_app)
         return
     session.out.table(
-        ["App", "Namespace", "Profile", "Revision", "Policy", "Declared", "Served", "Grade", "Enforced"],
+        ["Namespace", "App", "Profile", "Revision", "Policy", "Declared", "Served", "Grade", "Enforced"],
         [
             [
-                one["app"],
                 one["namespace"] if session.flags.all_namespaces else "",
+                one["app"],
                 one["profile"],
                 one["revision"],
                 one["policy"],
@@ -160,7 +161,7 @@ def _served(served: Sequence[Data]) -> str:
 def _remarks(one: Data) -> list[str]:
     remarks = []
     if one["gradeCappedBy"]:
-        remarks.append(f"the grade is {one['grade']} because of {one['gradeCappedBy']}.")
+        remarks.append(f"the grade is {one['grade']}: {words.sentence(one['gradeCappedBy'])}")
     if one["enforced"]["message"]:
         remarks.append(str(one["enforced"]["message"]))
     return remarks

@@ -32,7 +32,7 @@ def is_issued(view: DomainView) -> bool:
 
 def has_given_up(view: DomainView) -> bool:
     """Whether nothing more is tried until somebody changes something."""
-    return view.state == "Failed" and view.is_up_to_date
+    return (view.state == "Failed" or view.reason == "HostnameTaken") and view.is_up_to_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Wait:
                 # At first a status may still be about what was before.
                 why = why_no_longer(unfinished, limit) if time.monotonic() >= begun + _GRACE else ""
                 if unfinished and not why and time.monotonic() >= deadline:
-                    why = _late(unfinished, self._seconds)
+                    why = _late(self._session, unfinished, self._seconds)
                 if why or not unfinished:
                     return Outcome(views, unfinished, why)
                 time.sleep(_PAUSE)
@@ -127,7 +127,8 @@ def why_no_longer(unfinished: Sequence[DomainView], limit: datetime) -> str:
     if not unfinished:
         return ""
     if all(has_given_up(view) for view in unfinished):
-        return f"{_names(unfinished)} failed; nothing more is tried until that is mended."
+        how = " failed;" if all(view.state == "Failed" for view in unfinished) else ":"
+        return f"{_names(unfinished)}{how} nothing more is tried until that is mended."
     later = [view.at("attempts", "nextAttempt") for view in unfinished if not has_given_up(view)]
     moments = [at for at in later if at is not None]
     if len(moments) == len(later) and min(moments) > limit:
@@ -135,11 +136,11 @@ def why_no_longer(unfinished: Sequence[DomainView], limit: datetime) -> str:
     return ""
 
 
-def _late(unfinished: Sequence[DomainView], seconds: float) -> str:
+def _late(session: Session, unfinished: Sequence[DomainView], seconds: float) -> str:
     late = f"not done within {words.count(round(seconds), 'second')}: {_names(unfinished)}. It goes on by itself"
     if seconds >= _PATIENCE and not any(view.state for view in unfinished):
-        return f"{late}, once the operator runs; see: kubectl certward doctor"
-    return f"{late}; see: kubectl certward certs auto"
+        return f"{late}, once the operator runs; see: {session.typed('doctor')}"
+    return f"{late}; see: {session.typed('certs auto')}"
 
 
 def _why(view: DomainView) -> str:

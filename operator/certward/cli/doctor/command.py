@@ -2,6 +2,7 @@
 
 import typer
 
+from certward.cli import words
 from certward.cli.command import command
 from certward.cli.context import Session
 from certward.cli.defaults import OPERATOR, OPERATOR_NAMESPACE
@@ -23,7 +24,7 @@ def doctor(session: Session, operator_namespace: OPERATOR = OPERATOR_NAMESPACE) 
     is_broken = is_any_broken(check.finding for check in checks)
     if out.is_table:
         counts = [
-            f"{number} {verdict}"
+            words.count(number, "warning") if verdict is Verdict.WARNING else f"{number} {verdict}"
             for verdict in (Verdict.BROKEN, Verdict.WARNING, Verdict.NOT_LOOKED_AT)
             if (number := sum(check.finding.verdict is verdict for check in checks))
         ]
