@@ -85,6 +85,7 @@ APPS: dict[str, tuple[tuple[str, ...], tuple[str, str] | None]] = {
     "one has been given up": (("served", "the CA rejects it for good"), None),
     "one is at work, one has been given up": (("an order is open", "the CA rejects it for good"), None),
     "a Service is not there": (("served",), ("ServiceNotFound", "There is no Service shop.")),
+    "its Gateway is not there": (("served",), ("GatewayNotFound", "No Gateway is of class eg.")),
     "its ingress class is not known": (("served",), ("IngressClassUnknown", "Name another.")),
 }
 

@@ -64,7 +64,9 @@ def test_what_is_wrong_with_the_app_comes_first():
     assert conditions_of(FAILING, resolved=resolved)["Ready"] == ("False", "ServiceNotFound")
 
 
-@pytest.mark.parametrize(("reason", "stalled"), [("ServiceNotFound", False), ("IngressClassUnknown", True)])
+@pytest.mark.parametrize(
+    ("reason", "stalled"), [("ServiceNotFound", False), ("GatewayNotFound", False), ("IngressClassUnknown", True)]
+)
 def test_a_problem_that_does_not_pass_by_itself_is_stalled(reason, stalled):
     found = conditions_of(SERVED, resolved=replace(RESOLVED, problem=(reason, "Mend it.")))
     assert (found["Reconciling"][0], found["Stalled"][0]) == (str(not stalled), str(stalled))

@@ -1,19 +1,4 @@
--- Argo CD's view of a Domain. Only what Argo CD's Lua has: no string library, no clock.
-local status = obj.status or {}
-local generation = obj.metadata.generation
-if status.state == nil or status.state == "" then
-  return { status = "Progressing", message = "Certward has not looked at it yet." }
-end
-if status.observedGeneration ~= nil and generation ~= nil and status.observedGeneration ~= generation then
-  return { status = "Progressing", message = "Certward has not looked at the change yet." }
-end
-local conditions = {}
-for _, condition in ipairs(status.conditions or {}) do
-  conditions[condition.type] = condition
-end
-local function is(kind)
-  return conditions[kind] ~= nil and conditions[kind].status == "True"
-end
+-- Argo CD's view of a Domain.
 local message = status.message or ""
 
 if status.state == "Failed" or status.state == "Failing" then

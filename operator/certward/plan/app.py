@@ -13,8 +13,8 @@ from certward.model.resources import App, Domain
 
 #: Domain states in which nothing is wrong although nothing is served: nobody asked for a certificate.
 _QUIET_REASONS = ("AutomaticDisabled",)
-#: What keeps an App from being served and passes without a change of the App or of the configuration.
-_PASSING_PROBLEMS = ("ServiceNotFound",)
+#: What keeps an App from being served and passes when somebody applies what is missing, perhaps a moment later.
+_PASSING_PROBLEMS = ("ServiceNotFound", "GatewayNotFound")
 
 
 @dataclass(frozen=True, slots=True)
