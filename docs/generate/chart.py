@@ -31,11 +31,11 @@ def files() -> dict[Path, str]:
 
 def _template(name: str) -> str:
     kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text(encoding="utf-8"))
-    ((pairs,),) = ([each["pairs"]] for each in kustomization["labels"])
+    (labels,) = kustomization["labels"]
     documents = []
     for document in yaml.safe_load_all((BASE / name).read_text(encoding="utf-8")):
         metadata = document["metadata"]
-        metadata["labels"] = pairs | metadata.get("labels", {})
+        metadata["labels"] = labels["pairs"] | metadata.get("labels", {})
         if document["kind"] not in _CLUSTER_WIDE:
             metadata["namespace"] = _NAMESPACE
         for subject in document.get("subjects", ()):

@@ -2,8 +2,8 @@
 
 import pytest
 
+from generators import generator
 from gitops import rules, states, table
-from golden.test_docs_golden import maker
 
 ROWS = table.rows()
 SEEN = {(kind, words): obj for kind, words, obj in states.objects()}
@@ -14,7 +14,7 @@ def test_the_table_is_up_to_date() -> None:
 
 
 def test_the_patch_of_argo_cd_is_up_to_date() -> None:
-    made = maker("argocd")
+    made = generator("argocd")
     assert made.CONFIG_MAP.read_text(encoding="utf-8") == made.patch(), "run `make docs`"
 
 

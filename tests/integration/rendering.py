@@ -1,9 +1,7 @@
 """What Helm and kustomize make of the chart and of the folders of manifests/."""
 
-import importlib.util
 import subprocess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import yaml
@@ -53,13 +51,3 @@ def by_name(objects: list[Object]) -> dict[str, Object]:
         if each["kind"] == "ConfigMap":
             each["data"] = {name: yaml.safe_load(text) for name, text in each["data"].items()}
     return named
-
-
-def generator(name: str) -> ModuleType:
-    """A program of docs/generate as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "generate" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made

@@ -7,7 +7,7 @@ import yaml
 
 from certward.config import parse
 from cluster.handle import Cluster
-from integration import rendering
+from generators import generator
 from integration.rendering import MANIFESTS, ROOT, by_name, helm, kustomize
 
 OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
@@ -55,7 +55,7 @@ def test_the_api_server_takes_it(cluster: Cluster, overlay: str) -> None:
 
 def test_a_release_is_the_base_and_the_definitions_with_the_image_by_its_digest(tmp_path: Path) -> None:
     image = f"registry.example.net:5000/certward@sha256:{'ab' * 32}"
-    release = rendering.generator("release")
+    release = generator("release")
     files = {path.name: path for path in release.write(tmp_path, image)}
 
     version = release.versions()["pyproject.toml"]
@@ -70,4 +70,4 @@ def test_a_release_is_the_base_and_the_definitions_with_the_image_by_its_digest(
 
 
 def test_all_that_has_a_version_has_the_same() -> None:
-    assert len(set(rendering.generator("release").versions().values())) == 1
+    assert len(set(generator("release").versions().values())) == 1
