@@ -1,5 +1,6 @@
 """The kustomize overlays: what each of them adds to the base, and that the API server takes all of it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from generators import generator
 from integration.rendering import MANIFESTS, ROOT, by_name, helm, kustomize
 
 OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
+#: The namespace of the overlay other-namespace.
+ELSEWHERE = "platform-tls"
 
 
 def test_two_replicas_by_kustomize_are_those_of_the_chart() -> None:
@@ -18,6 +21,14 @@ def test_two_replicas_by_kustomize_are_those_of_the_chart() -> None:
     del by_helm["Deployment certward"]["spec"]["template"]["metadata"]["annotations"]
     by_kustomize = by_name(kustomize(MANIFESTS / "overlays" / "two-replicas"))
     del by_kustomize["Namespace certward-system"]
+    assert by_helm == by_kustomize
+
+
+def test_another_namespace_by_kustomize_is_that_of_the_chart() -> None:
+    by_helm = by_name(helm({"crds": {"install": False}}, namespace=ELSEWHERE))
+    del by_helm["Deployment certward"]["spec"]["template"]["metadata"]["annotations"]
+    by_kustomize = by_name(kustomize(MANIFESTS / "overlays" / "other-namespace"))
+    del by_kustomize[f"Namespace {ELSEWHERE}"]
     assert by_helm == by_kustomize
 
 
@@ -43,7 +54,16 @@ def test_the_configuration_is_valid(overlay: str, tmp_path: Path) -> None:
     assert parse(config["data"]["config.yaml"], tmp_path).issuers
 
 
+@pytest.fixture(scope="module")
+def elsewhere(cluster: Cluster) -> Iterator[None]:
+    """The namespace of one overlay, since a dry run makes none for what comes behind it."""
+    cluster.kubectl("create", "namespace", ELSEWHERE)
+    yield
+    cluster.kubectl("delete", "namespace", ELSEWHERE)
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.usefixtures("elsewhere")
 def test_the_api_server_takes_it(cluster: Cluster, overlay: str) -> None:
     objects = kustomize(MANIFESTS / "overlays" / overlay)
     said = cluster.kubectl(
