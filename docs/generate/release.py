@@ -3,7 +3,7 @@
     python docs/generate/release.py [--image registry.example.net/certward:0.1.0]
 
 It needs kubectl and helm; without them on PATH, those of the local cluster's wheel. `--check VERSION` only says whether
-project, base and chart are of that version.
+project, operator, base and chart are of that version.
 """
 
 import argparse
@@ -17,6 +17,8 @@ import tomllib
 from pathlib import Path
 
 import yaml
+
+from certward import __version__
 
 ROOT = Path(__file__).parents[2]
 BASE, CHART = ROOT / "manifests" / "base", ROOT / "manifests" / "helm" / "certward"
@@ -35,6 +37,7 @@ def versions() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     return {
         "pyproject.toml": project["project"]["version"],
+        "the operator": __version__,
         "manifests/base": base["images"][0]["newTag"],
         "the chart's version": chart["version"],
         "the chart's appVersion": chart["appVersion"],
