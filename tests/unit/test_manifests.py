@@ -146,6 +146,7 @@ def test_conditions_are_standard(plural):
 def test_defaults_are_these_only():
     defaults = {path: node["default"] for _, path, node in ALL_NODES if "default" in node}
     assert defaults == {
+        ".status": {"observedGeneration": -1},
         ".spec.certificates": {},
         ".spec.certificates.automatic": False,
         ".spec.httpsRedirect": True,

@@ -30,6 +30,7 @@ SERVED = of_state("a", "CertIssued", is_ready=True, policy="True")
 FAILING, FAILED = of_state("b", "Failing", "DNSNotFound"), of_state("c", "Failed", "CARejected")
 WORKING, QUIET = of_state("d", "InProgress"), of_state("e", "Waiting", "AutomaticDisabled")
 NEW = domain("f")
+TAKEN = of_state("g", "Waiting", "HostnameTaken")
 
 
 def conditions_of(*domains, resolved=RESOLVED):
@@ -47,7 +48,9 @@ def conditions_of(*domains, resolved=RESOLVED):
         pytest.param([SERVED, NEW], ("False", "DomainsPending"), "True", "False", id="one not looked at yet"),
         pytest.param([SERVED, FAILING], ("False", "DomainsFailing"), "True", "False", id="one tried again"),
         pytest.param([SERVED, FAILED], ("False", "DomainsFailing"), "False", "True", id="one given up"),
-        pytest.param([WORKING, FAILED], ("False", "DomainsFailing"), "True", "True", id="one at work, one given up"),
+        pytest.param([WORKING, FAILED], ("False", "DomainsFailing"), "True", "False", id="one at work, one given up"),
+        pytest.param([SERVED, TAKEN], ("False", "DomainsWaiting"), "False", "False", id="one waits for somebody"),
+        pytest.param([WORKING, TAKEN], ("False", "DomainsPending"), "True", "False", id="one waits, one at work"),
     ],
 )
 def test_conditions(domains, ready, reconciling, stalled):
@@ -59,6 +62,14 @@ def test_conditions(domains, ready, reconciling, stalled):
 def test_what_is_wrong_with_the_app_comes_first():
     resolved = replace(RESOLVED, problem=("ServiceNotFound", "There is no Service shop."))
     assert conditions_of(FAILING, resolved=resolved)["Ready"] == ("False", "ServiceNotFound")
+
+
+@pytest.mark.parametrize(
+    ("reason", "stalled"), [("ServiceNotFound", False), ("GatewayNotFound", False), ("IngressClassUnknown", True)]
+)
+def test_a_problem_that_does_not_pass_by_itself_is_stalled(reason, stalled):
+    found = conditions_of(SERVED, resolved=replace(RESOLVED, problem=(reason, "Mend it.")))
+    assert (found["Reconciling"][0], found["Stalled"][0]) == (str(not stalled), str(stalled))
 
 
 @pytest.mark.parametrize(

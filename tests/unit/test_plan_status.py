@@ -124,6 +124,7 @@ def test_a_failing_renewal_never_turns_ready_off():
         ),
         pytest.param(observed(failure=Rejected("CARejected", "Never.")), "False", "True", id="given up"),
         pytest.param(observed(owner="team-b/www"), "False", "False", id="waiting for its owner"),
+        pytest.param(observed(secret=secret()), "True", "False", id="issued and not shown yet"),
     ],
 )
 def test_conditions_of_kstatus(seen, reconciling, stalled):

@@ -32,7 +32,7 @@ def pinned(name="shop", revision="2026-11", *, labels=None, shows=None):
 def told(one, others, apps, rules=RULES):
     """Accepted and Enforced as (status, reason), and the counts targeted, in force, enforced."""
     built = status(one, [one, *others], apps, rules, now=NOW)
-    accepted, enforced = built["conditions"]
+    accepted, enforced, *_ = built["conditions"]
     assert (accepted["type"], enforced["type"]) == ("Accepted", "Enforced")
     return (
         (accepted["status"], accepted["reason"]),
@@ -233,3 +233,22 @@ def test_the_policy_is_judged_as_given_whatever_copy_of_it_is_among_the_others()
         built = status(one, others, [pinned()], RULES, now=NOW)
         assert built["conditions"][0]["status"] == "True"
         assert built["apps"]["inForce"] == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "others", "apps", "reconciling", "stalled"),
+    [
+        (policy(), [], [pinned(shows=SHOWN)], "False", "False"),
+        (policy(), [], [pinned()], "True", "False"),
+        (policy(), [], [], "False", "False"),
+        (policy(targets=("gone",)), [], [], "True", "False"),
+        (policy(revision="2020-01"), [], [pinned()], "False", "True"),
+        (policy(), [policy("older", age=2)], [pinned()], "False", "True"),
+        (policy(), [policy("closer", targets=("shop",))], [pinned()], "False", "False"),
+    ],
+    ids=["in force", "not shown yet", "no Apps", "no target yet", "refused", "an older one", "a closer one"],
+)
+def test_what_kstatus_is_told(one, others, apps, reconciling, stalled):
+    built = status(one, [one, *others], apps, RULES, now=NOW)
+    found = {c["type"]: c["status"] for c in built["conditions"]}
+    assert (found["Reconciling"], found["Stalled"]) == (reconciling, stalled)

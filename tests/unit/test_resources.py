@@ -20,6 +20,12 @@ def test_an_app_that_asks_for_nothing():
     assert (app.paths, app.manual_secrets, app.trusted_ranges, app.status) == ((), (), (), {})
 
 
+@pytest.mark.parametrize("status", [None, {}, {"observedGeneration": -1}], ids=["none", "empty", "the default"])
+def test_what_the_operator_has_not_looked_at_has_no_status(status):
+    made = body("Domain", {"hostname": "www.example.com", "appRef": {"name": "shop"}}) | {"status": status}
+    assert Domain.from_body(made).status == {}
+
+
 def test_an_app_that_asks_for_everything():
     spec = {
         "service": {"name": "shop", "port": "http"},

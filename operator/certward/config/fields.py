@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo, WithJsonSchema
 
 from certward.model import hostnames
 from certward.model.profiles import REVISIONS
@@ -179,6 +179,15 @@ def _is_address(text: str) -> bool:
         return False
 
 
+def _matches(pattern: str) -> WithJsonSchema:
+    """What a JSON schema can say of a text whose rules are in a validator."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+def _among(allowed: tuple[str, ...]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": list(allowed)})
+
+
 def _one_of(allowed: tuple[str, ...], *, also_empty: bool = False) -> AfterValidator:
     def check(text: str) -> str:
         if text not in allowed and not (also_empty and not text):
@@ -188,30 +197,33 @@ def _one_of(allowed: tuple[str, ...], *, also_empty: bool = False) -> AfterValid
     return AfterValidator(check)
 
 
+#: A list of texts, or one text with commas between them.
+_TEXTS: Final = WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})
+
 # Strict, so that 5 is no text, "5" is no number and neither is true.
 Text = Annotated[str, Strict()]
 Bool = Annotated[bool, Strict()]
 Port = Annotated[int, Strict(), Field(ge=1, le=_HIGHEST_PORT)]
 Count = Annotated[int, Strict(), Field(ge=0)]
 Rate = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
-Label = Annotated[Text, AfterValidator(_label)]
+Label = Annotated[Text, AfterValidator(_label), _matches(f"^{_LABEL}$")]
 ObjectName = Annotated[Text, AfterValidator(_object_name)]
 HostnamePattern = Annotated[Text, AfterValidator(_hostname_pattern)]
 Suffix = Annotated[Text, AfterValidator(_suffix)]
-Email = Annotated[Text, AfterValidator(_email)]
-HttpsUrl = Annotated[Text, AfterValidator(_https_url)]
+Email = Annotated[Text, AfterValidator(_email), _matches(r"^([^@\s]+@[^@\s]+)?$")]
+HttpsUrl = Annotated[Text, AfterValidator(_https_url), _matches("^https://.")]
 Address = Annotated[Text, AfterValidator(_address)]
-Dialect = Annotated[Text, _one_of(DIALECTS, also_empty=True)]
-Revision = Annotated[Text, _one_of(REVISIONS)]
-FloorVersion = Annotated[Text, _one_of(VERSIONS, also_empty=True)]
+Dialect = Annotated[Text, _one_of(DIALECTS, also_empty=True), _among((*DIALECTS, ""))]
+Revision = Annotated[Text, _one_of(REVISIONS), _among(REVISIONS)]
+FloorVersion = Annotated[Text, _one_of(VERSIONS, also_empty=True), _among((*VERSIONS, ""))]
 Preflight = Literal["enforce", "warn", "off"]
 AllowDeny = Literal["allow", "deny"]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Advertise = Annotated[tuple[str, ...], BeforeValidator(_advertise)]
-Targets = Annotated[tuple[str, ...], BeforeValidator(_targets)]
-Resolver = Annotated[HostPort, BeforeValidator(lambda value: _host_port(value, 53))]
-OptionalHostPort = Annotated[HostPort | None, BeforeValidator(_optional_host_port)]
-CaBundle = Annotated[bytes, BeforeValidator(_ca_bundle)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), _matches("^[0-9]{1,6}[smhd]$")]
+Advertise = Annotated[tuple[str, ...], BeforeValidator(_advertise), _TEXTS]
+Targets = Annotated[tuple[str, ...], BeforeValidator(_targets), _TEXTS]
+Resolver = Annotated[HostPort, BeforeValidator(lambda value: _host_port(value, 53)), WithJsonSchema({"type": "string"})]
+OptionalHostPort = Annotated[HostPort | None, BeforeValidator(_optional_host_port), WithJsonSchema({"type": "string"})]
+CaBundle = Annotated[bytes, BeforeValidator(_ca_bundle), WithJsonSchema({"type": "string"})]
 
 
 _WORDS = {

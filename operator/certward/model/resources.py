@@ -8,11 +8,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from certward.errors import InvalidSpec
 
 Body = Mapping[str, Any]
+
+#: `status.observedGeneration` of a new object, by default.
+_NOT_LOOKED_AT: Final = -1
 
 
 class Key(NamedTuple):
@@ -135,7 +138,7 @@ class App:
             trusted_ranges=tuple((spec.get("network") or {}).get("trustedRanges") or ()),
             ingress_class=spec.get("ingressClassName") or None,
             https_redirect=bool(spec.get("httpsRedirect", True)),
-            status=body.get("status") or {},
+            status=_status(body),
         )
 
     @property
@@ -166,7 +169,7 @@ class Domain:
         hostname, app = spec.get("hostname"), (spec.get("appRef") or {}).get("name")
         if not hostname or not app:
             raise InvalidSpec("InvalidSpec", "spec.hostname and spec.appRef.name are required")
-        return cls(meta=Meta.from_body(body), hostname=hostname, app=app, status=body.get("status") or {})
+        return cls(meta=Meta.from_body(body), hostname=hostname, app=app, status=_status(body))
 
     @property
     def secret_name(self) -> str:
@@ -231,7 +234,7 @@ class TLSPolicy:
             profile=spec["profile"],
             revision=spec.get("revision") or None,
             hsts=spec.get("hsts"),
-            status=body.get("status") or {},
+            status=_status(body),
         )
 
 
@@ -262,6 +265,12 @@ def builtin_hostname(app: App, suffix: str) -> str:
 def key_of(resource: Resource) -> Key:
     """The key of a resource."""
     return Key(resource.kind, resource.meta.namespace, resource.meta.name)
+
+
+def _status(body: Body) -> Mapping[str, Any]:
+    """The status; empty before the operator has looked, which the definitions' default says by the generation -1."""
+    status = body.get("status") or {}
+    return {} if status.get("observedGeneration") == _NOT_LOOKED_AT else status
 
 
 def _service(raw: Body | None, path: str) -> ServiceRef:

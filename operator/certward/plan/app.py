@@ -13,6 +13,8 @@ from certward.model.resources import App, Domain
 
 #: Domain states in which nothing is wrong although nothing is served: nobody asked for a certificate.
 _QUIET_REASONS = ("AutomaticDisabled",)
+#: What keeps an App from being served and passes when somebody applies what is missing, perhaps a moment later.
+_PASSING_PROBLEMS = ("ServiceNotFound", "GatewayNotFound")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +113,40 @@ def _conditions(domains: Sequence[Domain], resolved: Resolved) -> list[Condition
         and d.status.get("reason") not in _QUIET_REASONS
         and d not in broken
     ]
+    working = [d for d in pending if not _waits(d)]
     if problem:
         ready = no("Ready", *problem)
     elif broken:
         ready = no("Ready", "DomainsFailing", f"See Domain {_first(broken)}.")
+    elif working:
+        ready = no("Ready", "DomainsPending", f"Waiting for Domain {_first(working)}.")
     elif pending:
-        ready = no("Ready", "DomainsPending", f"Waiting for Domain {_first(pending)}.")
+        ready = no("Ready", "DomainsWaiting", f"See what Domain {_first(pending)} waits for.")
     else:
         ready = yes("Ready", "Served" if domains else "NoDomains")
-    is_working = bool(pending or problem or len(broken) > len(failed))
+    is_blocked = problem is not None and problem[0] not in _PASSING_PROBLEMS
+    is_working = not is_blocked and bool(working or problem or len(broken) > len(failed))
+    # Never both at once, as kstatus wants them: what has been given up is told once nothing else is at work.
+    is_stalled = is_blocked or (bool(failed) and not is_working)
     return [
         ready,
         _policy_enforced(domains, is_shown=resolved.is_shown),
         *([resolved.hostname_served] if resolved.hostname_served else []),
         yes("Reconciling", ready.reason, ready.message) if is_working else no("Reconciling", "Settled"),
-        yes("Stalled", "DomainsFailed", f"See Domain {_first(failed)}.") if failed else no("Stalled", "NotStalled"),
+        _stalled(ready, failed) if is_stalled else no("Stalled", "NotStalled"),
     ]
+
+
+def _stalled(ready: Condition, failed: Sequence[Domain]) -> Condition:
+    if ready.reason == "DomainsFailing":
+        return yes("Stalled", "DomainsFailed", f"See Domain {_first(failed)}.")
+    return yes("Stalled", ready.reason, ready.message)
+
+
+def _waits(domain: Domain) -> bool:
+    """Whether a Domain waits for somebody else, and not for the operator."""
+    is_at_work = is_true(domain.status.get("conditions") or (), "Reconciling")
+    return domain.status.get("state") == "Waiting" and not is_at_work
 
 
 def _policy_enforced(domains: Sequence[Domain], *, is_shown: bool) -> Condition:

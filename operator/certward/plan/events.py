@@ -15,7 +15,7 @@ Status = Mapping[str, Any]
 #: Reasons with which a Domain waits although nobody has to do anything.
 _QUIET: Final = frozenset({"", "AutomaticDisabled", "WaitingForBudget", "RateLimited"})
 #: Reasons of an App that its Domains have already told, or that pass by themselves.
-_OF_DOMAINS: Final = frozenset({"DomainsFailing", "DomainsPending"})
+_OF_DOMAINS: Final = frozenset({"DomainsFailing", "DomainsPending", "DomainsWaiting"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,11 @@ from certward.model.policy import Effective, Rules
 from certward.model.profiles import Profile
 from certward.model.resources import App, TLSPolicy, key_of
 
+#: Why a policy is not in force that nobody has to do anything about: another one is meant to come first.
+_OUTRANKED = ("Overridden", "PartiallyOverridden")
+#: Why it is not in force and will not be, as things are.
+_GIVEN_UP = ("NotEnforceable",)
+
 
 def status(
     policy: TLSPolicy, others: Sequence[TLSPolicy], apps: Sequence[App], rules: Rules, *, now: datetime
@@ -32,16 +37,30 @@ def status(
     in_force = [app for app in claimed if effective[app.meta.name].policy == policy.meta.name]
     enforced = [app for app in in_force if _is_enforced(app, effective[app.meta.name])]
     accepted = _accepted(policy, everyone, targeted, claimed, rules)
+    shown = _enforced(accepted, targeted, claimed, in_force, enforced)
     return {
         "observedGeneration": policy.meta.generation,
         "apps": {"targeted": len(targeted), "inForce": len(in_force), "enforced": len(enforced)},
         "conditions": render(
-            [accepted, _enforced(accepted, targeted, claimed, in_force, enforced)],
+            [accepted, shown, *_progress(accepted, shown)],
             policy.status.get("conditions") or (),
             generation=policy.meta.generation,
             now=now,
         ),
     }
+
+
+def _progress(accepted: Condition, enforced: Condition) -> list[Condition]:
+    """Reconciling and Stalled as kstatus reads them, never both: whether to wait, or to do something about it."""
+    if accepted.status == "False":
+        wrong, is_awaited = accepted, accepted.reason == "TargetNotFound"
+    elif enforced.status == "False" and enforced.reason not in _OUTRANKED:
+        wrong, is_awaited = enforced, enforced.reason not in _GIVEN_UP
+    else:
+        return [no("Reconciling", "Settled"), no("Stalled", "NotStalled")]
+    if is_awaited:
+        return [yes("Reconciling", wrong.reason, wrong.message), no("Stalled", "NotStalled")]
+    return [no("Reconciling", "Settled"), yes("Stalled", wrong.reason, wrong.message)]
 
 
 def _is_enforced(app: App, effective: Effective) -> bool:

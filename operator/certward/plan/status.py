@@ -215,7 +215,7 @@ def _conditions(
         served,
         _policy_enforced(observed, choice, is_served=shown is not None),
         renewal.overdue(observed, verdict, now),
-        _reconciling(observed, verdict, choice),
+        _reconciling(observed, verdict, choice, ready=ready),
         yes("Stalled", reason, verdict.message) if verdict.state == "Failed" else no("Stalled", "NotStalled"),
     ]
 
@@ -229,7 +229,8 @@ def _issued(observed: Observed, verdict: Verdict, choice: Choice) -> Condition:
     return no("CertificateIssued", verdict.reason or verdict.state, verdict.message)
 
 
-def _reconciling(observed: Observed, verdict: Verdict, choice: Choice) -> Condition:
+def _reconciling(observed: Observed, verdict: Verdict, choice: Choice, *, ready: Condition) -> Condition:
+    """Whether something comes of it without anybody's doing; never together with Stalled, as kstatus wants it."""
     is_taking_over = (
         observed.app is not None and observed.app.is_automatic and choice.serving and choice.serving.is_manual
     )
@@ -239,6 +240,8 @@ def _reconciling(observed: Observed, verdict: Verdict, choice: Choice) -> Condit
         or (verdict.state == "CertIssued" and not verdict.reason and (is_taking_over or choice.before))
     ):
         return yes("Reconciling", verdict.reason or verdict.state, verdict.message)
+    if verdict.state == "CertIssued" and choice.serving and ready.status != "True":
+        return yes("Reconciling", ready.reason, ready.message)  # it is looked at until it is served
     return no("Reconciling", "Settled")
 
 

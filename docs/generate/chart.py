@@ -1,0 +1,136 @@
+"""Writes what the Helm chart has in common with the rest: definitions, roles, Services, and the schema of its values.
+
+The templates come from crds/ and manifests/base, the schema of `config` from the operator's own models. Run by
+`make docs`; a test compares the files with what this would write.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from certward.config.models import Config
+
+ROOT = Path(__file__).parents[2]
+BASE, CRDS = ROOT / "manifests" / "base", ROOT / "crds"
+CHART = ROOT / "manifests" / "helm" / "certward"
+TEMPLATES = CHART / "templates"
+
+#: In the place of the namespace until the text is written.
+_NAMESPACE = "{{ .Release.Namespace }}"
+_CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding")
+
+
+def files() -> dict[Path, str]:
+    """Each file that is made, and what it should hold."""
+    made = {TEMPLATES / name: _template(name) for name in ("rbac.yaml", "user-roles.yaml", "services.yaml")}
+    return {**made, TEMPLATES / "crds.yaml": _definitions(), CHART / "values.schema.json": _schema()}
+
+
+def _template(name: str) -> str:
+    kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text(encoding="utf-8"))
+    (labels,) = kustomization["labels"]
+    documents = []
+    for document in yaml.safe_load_all((BASE / name).read_text(encoding="utf-8")):
+        metadata = document["metadata"]
+        metadata["labels"] = labels["pairs"] | metadata.get("labels", {})
+        if document["kind"] not in _CLUSTER_WIDE:
+            metadata["namespace"] = _NAMESPACE
+        for subject in document.get("subjects", ()):
+            if subject["kind"] == "ServiceAccount":
+                subject["namespace"] = _NAMESPACE
+        documents.append(document)
+    return f"# Made from manifests/base/{name} by `make docs`; change that one.\n{_written(documents)}"
+
+
+def _definitions() -> str:
+    documents = []
+    for path in sorted(CRDS.glob("[!k]*.yaml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document["metadata"].setdefault("annotations", {})["helm.sh/resource-policy"] = "keep"
+        documents.append(document)
+    # As templates, since Helm installs what is in a folder crds/ once and upgrades it never.
+    return (
+        "# Made from crds by `make docs`; change those.\n{{- if .Values.crds.install }}\n"
+        f"{_written(documents)}{{{{- end }}}}\n"
+    )
+
+
+def _written(documents: list[dict[str, Any]]) -> str:
+    text = yaml.safe_dump_all(documents, sort_keys=False, width=120, allow_unicode=True)
+    kept = text.replace(f"'{_NAMESPACE}'", "\0")
+    if "{{" in kept:  # none so far; Helm would take it for one of its own
+        raise ValueError("there are braces in what a template is made from")
+    return kept.replace("\0", _NAMESPACE)
+
+
+def _schema() -> str:
+    config = _bare(Config.model_json_schema())
+    definitions = config.pop("$defs")
+    definitions["Ingress"].pop("required")  # one of `classes` is the default where there is one only
+    text, texts = {"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}
+    objects = {"type": "array", "items": {"type": "object"}}
+    properties = {
+        "image": _mapping(
+            {
+                "repository": {"type": "string", "minLength": 1, "pattern": "^[^:@]+(:[0-9]+/[^:@]+)?$"},
+                "tag": {"type": "string", "pattern": "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"},
+                "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
+                "pullPolicy": {"enum": ["", "Always", "IfNotPresent", "Never"]},
+            },
+            required=["repository"],
+        ),
+        "imagePullSecrets": {
+            "type": "array",
+            "items": _mapping({"name": {"type": "string", "minLength": 1}}, required=["name"]),
+        },
+        "replicas": {"type": "integer", "minimum": 0, "maximum": 5},
+        "crds": _mapping({"install": {"type": "boolean"}}),
+        "logLevel": {"enum": ["debug", "info", "warning", "error"]},
+        "logFormat": {"enum": ["text", "json"]},
+        "extraArgs": {"type": "array", "items": text},
+        "resources": {"type": "object"},
+        "podAnnotations": texts,
+        "podLabels": texts,
+        "nodeSelector": texts,
+        "tolerations": objects,
+        "priorityClassName": text,
+        "config": config,
+        "global": {"type": "object"},  # Helm puts it there when the chart is part of another one
+    }
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Values of the chart certward",
+        **_mapping(properties, required=["image", "replicas", "config"]),
+        "$defs": definitions,
+    }
+    return json.dumps(schema, indent=1) + "\n"
+
+
+def _mapping(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+    needed = {"required": required} if required else {}
+    return {"type": "object", "additionalProperties": False, "properties": properties, **needed}
+
+
+def _bare(node: Any) -> Any:  # noqa: ANN401 - JSON
+    """Without titles and defaults, which are Python's, and with the first sentence of descriptions."""
+    if isinstance(node, list):
+        return [_bare(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: value for key, value in node.items() if key not in ("title", "default") or isinstance(value, dict)}
+    if isinstance(kept.get("description"), str):
+        kept["description"] = kept["description"].partition("\n")[0]
+    if "properties" in kept:
+        names = kept.pop("properties")
+        return {**_bare(kept), "properties": {name: _bare(value) for name, value in names.items()}}
+    kept.pop("default", None)
+    return {key: _bare(value) for key, value in kept.items()}
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path}\n")

@@ -1,0 +1,1 @@
+"""What Argo CD and Flux make of Certward's objects, by their own rules."""

@@ -1,0 +1,93 @@
+"""The kustomize overlays: what each of them adds to the base, and that the API server takes all of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from certward.config import parse
+from cluster.handle import Cluster
+from generators import generator
+from integration.rendering import MANIFESTS, ROOT, by_name, helm, kustomize
+
+OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
+#: The namespace of the overlay other-namespace.
+ELSEWHERE = "platform-tls"
+
+
+def test_two_replicas_by_kustomize_are_those_of_the_chart() -> None:
+    by_helm = by_name(helm({"replicas": 2, "crds": {"install": False}}))
+    del by_helm["Deployment certward"]["spec"]["template"]["metadata"]["annotations"]
+    by_kustomize = by_name(kustomize(MANIFESTS / "overlays" / "two-replicas"))
+    del by_kustomize["Namespace certward-system"]
+    assert by_helm == by_kustomize
+
+
+def test_another_namespace_by_kustomize_is_that_of_the_chart() -> None:
+    by_helm = by_name(helm({"crds": {"install": False}}, namespace=ELSEWHERE))
+    del by_helm["Deployment certward"]["spec"]["template"]["metadata"]["annotations"]
+    by_kustomize = by_name(kustomize(MANIFESTS / "overlays" / "other-namespace"))
+    del by_kustomize[f"Namespace {ELSEWHERE}"]
+    assert by_helm == by_kustomize
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_pod_fits_a_namespace_that_is_restricted(overlay: str) -> None:
+    for each in kustomize(MANIFESTS / "overlays" / overlay):
+        if each["kind"] == "Deployment":
+            pod = each["spec"]["template"]["spec"]
+            assert pod["securityContext"]["runAsNonRoot"] is True
+            assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+            for container in pod["containers"]:
+                assert container["securityContext"] == {
+                    "allowPrivilegeEscalation": False,
+                    "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]},
+                }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_configuration_is_valid(overlay: str, tmp_path: Path) -> None:
+    found = kustomize(MANIFESTS / "overlays" / overlay)
+    (config,) = (each for each in found if each["metadata"]["name"] == "certward-config")
+    assert parse(config["data"]["config.yaml"], tmp_path).issuers
+
+
+@pytest.fixture(scope="module")
+def elsewhere(cluster: Cluster) -> Iterator[None]:
+    """The namespace of one overlay, since a dry run makes none for what comes behind it."""
+    cluster.kubectl("create", "namespace", ELSEWHERE)
+    yield
+    cluster.kubectl("delete", "namespace", ELSEWHERE)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.usefixtures("elsewhere")
+def test_the_api_server_takes_it(cluster: Cluster, overlay: str) -> None:
+    objects = kustomize(MANIFESTS / "overlays" / overlay)
+    said = cluster.kubectl(
+        "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-", input=yaml.safe_dump_all(objects)
+    )
+    assert said.count("serverside-applied (server dry run)") == len(objects), said
+    assert "Warning" not in said
+
+
+def test_a_release_is_the_base_and_the_definitions_with_the_image_by_its_digest(tmp_path: Path) -> None:
+    image = f"registry.example.net:5000/certward@sha256:{'ab' * 32}"
+    release = generator("release")
+    files = {path.name: path for path in release.write(tmp_path, image)}
+
+    version = release.versions()["pyproject.toml"]
+    assert set(files) == {"certward.yaml", "crds.yaml", f"certward-{version}.tgz"}
+    assert list(yaml.safe_load_all(files["crds.yaml"].read_text())) == kustomize(ROOT / "crds")
+    expected = by_name(kustomize(MANIFESTS / "base"))
+    (container,) = expected["Deployment certward"]["spec"]["template"]["spec"]["containers"]
+    container["image"] = image
+    assert by_name(list(yaml.safe_load_all(files["certward.yaml"].read_text()))) == expected
+    packed = by_name(helm(chart=files[f"certward-{version}.tgz"]))
+    assert packed["Deployment certward"]["spec"]["template"]["spec"]["containers"][0]["image"] == image
+
+
+def test_all_that_has_a_version_has_the_same() -> None:
+    assert len(set(generator("release").versions().values())) == 1
