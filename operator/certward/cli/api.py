@@ -3,9 +3,10 @@
 That package takes a second to load, so it is loaded here when the first request is made and nowhere else.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from certward.cli.errors import CliError, no_cluster, not_found, refusal
 from certward.kube.kinds import KINDS, path_of
 
 Object = dict[str, Any]
+Objects = list[Object]
 
 #: The field manager of everything that the plugin writes.
 FIELD_MANAGER = "kubectl-certward"
@@ -24,6 +26,7 @@ _MERGE, _JSON = "application/merge-patch+json", "application/json"
 _MANAGER = {"fieldManager": FIELD_MANAGER}
 _IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PAGE = 500
+_CHUNK = 65536
 _NOT_FOUND, _BAD_REQUEST = 404, 400
 
 
@@ -59,7 +62,11 @@ class Api:
 
     def list(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]:
         """All objects of a kind, in one namespace or (empty) in all; kind and apiVersion are filled in."""
-        found: list[Object] = []
+        return self.list_at(kind, namespace, labels=labels)[0]
+
+    def list_at(self, kind: str, namespace: str = "", *, labels: str = "") -> tuple[Objects, str]:
+        """As `list`, with the version of the list, from which a watch goes on."""
+        found: Objects = []
         query = {"limit": str(_PAGE), **({"labelSelector": labels} if labels else {})}
         while True:
             page = self._call("list", kind, namespace, query=query) or {}
@@ -67,7 +74,31 @@ class Api:
             found += [{"apiVersion": api_version, "kind": kind, **item} for item in page.get("items") or ()]
             query["continue"] = (page.get("metadata") or {}).get("continue") or ""
             if not query["continue"]:
-                return found
+                return found, str((page.get("metadata") or {}).get("resourceVersion") or "")
+
+    def watch(self, kind: str, namespace: str, version: str, *, seconds: int) -> "Watch":
+        """Begin to follow a kind from a version on; it ends by itself after so many seconds.
+
+        Raises:
+            CliError: the cluster does not answer, or refuses.
+        """
+        import urllib3
+
+        wanted = {
+            "watch": "1",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+        }
+        path = f"{path_of(kind, namespace)}?{urlencode(wanted)}"
+        timeout = urllib3.Timeout(connect=5.0, read=seconds + 5.0)
+        answer = self._request("GET", path, body=None, content_type=_JSON, timeout=timeout, preload_content=False)
+        if answer.status >= _BAD_REQUEST:
+            told = _parsed(answer.read())
+            answer.release_conn()
+            plural = KINDS[kind][1]
+            raise refusal(answer.status, told, verb="watch", what=kind, plural=plural, namespace=namespace)
+        return Watch(answer)
 
     def create(self, manifest: Mapping[str, Any]) -> Object:
         """Create an object; a failure if it is there already."""
@@ -150,6 +181,13 @@ class Api:
         )
 
     def _send(self, method: str, path: str, *, body: Mapping[str, Any] | None, content_type: str) -> tuple[int, Object]:
+        answer = self._request(method, path, body=body, content_type=content_type)
+        self.date = answer.headers.get("Date", "")
+        return answer.status, _parsed(answer.data)
+
+    def _request(
+        self, method: str, path: str, *, body: Mapping[str, Any] | None, content_type: str, **options: object
+    ) -> Any:  # noqa: ANN401 - urllib3 is loaded late
         import urllib3
 
         headers = {"Accept": _JSON, "User-Agent": f"kubectl-certward/{__version__}"}
@@ -157,22 +195,52 @@ class Api:
             headers["Content-Type"] = content_type
         try:
             self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
-            answer = self._pool.request(
+            return self._pool.request(
                 method,
                 f"{self.server}{path}",
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
-                timeout=self._timeout,
                 retries=False,
+                **{"timeout": self._timeout, **options},
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _unreachable(self.server, self.place, error) from None
-        self.date = answer.headers.get("Date", "")
+
+
+class Watch:
+    """A stream of changes, each a type (ADDED, MODIFIED, DELETED, BOOKMARK, ERROR) and an object."""
+
+    def __init__(self, answer: Any) -> None:  # noqa: ANN401 - urllib3 is loaded late
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[tuple[str, Object]]:
+        """Wait for changes until the server ends the stream, it breaks, or `close` is called."""
+        import urllib3
+
+        rest = b""
         try:
-            parsed = json.loads(answer.data)
-        except ValueError:
-            parsed = {}
-        return answer.status, parsed if isinstance(parsed, dict) else {}
+            for chunk in self._answer.stream(_CHUNK, decode_content=True):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in filter(None, lines):
+                    change = _parsed(line)
+                    yield str(change.get("type") or ""), change.get("object") or {}
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
+            return  # broken or closed: whoever follows begins anew, and finds out why
+        finally:
+            self._answer.close()
+
+    def close(self) -> None:
+        """End it, from any thread."""
+        with contextlib.suppress(Exception):
+            self._answer.shutdown()
+
+
+def _parsed(data: bytes) -> Object:
+    try:
+        parsed = json.loads(data)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def _load(kubeconfig: str | None, context: str | None) -> tuple[Any, Place]:

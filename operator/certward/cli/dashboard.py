@@ -1,0 +1,90 @@
+"""`dashboard`: a page in the browser, on this machine only, with the user's own rights."""
+
+import os
+import sys
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from certward.cli.command import command
+from certward.cli.context import Session
+from certward.cli.defaults import OPERATOR, OPERATOR_NAMESPACE
+from certward.cli.errors import Exit, usage
+
+group = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@command(group, "dashboard", "dashboard", "dashboard -n team-a,team-b --no-open", "dashboard --port 8443")
+def dashboard(
+    session: Session,
+    *,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="On 127.0.0.1; by default a free one.")
+    ] = 0,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Only print the URL; open no browser.")] = False,
+    operator_namespace: OPERATOR = OPERATOR_NAMESPACE,
+) -> int:
+    """Serve a page about apps, domains and certificates on this machine, until you press Ctrl-C.
+
+    It shows what you may see: all namespaces, or those that -n names (several with commas between them). Whoever has
+    the URL that is printed acts with your rights, so keep it to yourself.
+    """
+    from certward.dashboard import budgets
+    from certward.dashboard.changing import Changing
+    from certward.dashboard.following import Following, scope_words
+    from certward.dashboard.security import Keys
+    from certward.dashboard.server import Dashboard, listen, server
+    from certward.dashboard.store import Store
+
+    api, keys = session.api, Keys()
+    namespaces = tuple(filter(None, (session.flags.namespace or "").split(",")))
+    store = Store(scope_words(namespaces))
+    place = api.place.context or api.server
+    made = Dashboard(store=store, changing=Changing(session, operator_namespace), keys=keys, place=place)
+    try:
+        bound = listen(port)
+    except OSError as error:
+        raise usage(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another by --port.") from None
+    authority = f"127.0.0.1:{bound.getsockname()[1]}"
+    url = f"http://{authority}{keys.base}enter?key={keys.entry}"
+    following, stop = Following(api, store, namespaces), threading.Event()
+    following.start()
+    threading.Thread(target=budgets.follow, args=(api, store, operator_namespace, stop), daemon=True).start()
+    session.out.line(f"The dashboard of {place} is at\n\n  {url}\n\nIt acts with your rights. Ctrl-C ends it.")
+    sys.stdout.flush()
+    with _opened(url, wanted=not no_open):
+        running = server(made.application(authority))
+        try:
+            running.run(sockets=[bound])
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stop.set()
+    return Exit.DONE
+
+
+@contextmanager
+def _opened(url: str, *, wanted: bool) -> Iterator[None]:
+    """Open the browser, by way of a file that only the user can read.
+
+    The URL itself would stand in the command line of the browser, where every user of this machine can read it.
+    """
+    if not wanted or not (sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="certward-") as folder:
+        page = Path(folder) / "dashboard.html"
+        page.touch(mode=0o600)
+        page.write_text(
+            f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={url}">'
+            f'<title>Certward</title><p><a href="{url}">To the dashboard</a></p>',
+            encoding="utf-8",
+        )
+        webbrowser.open(page.as_uri())
+        yield
