@@ -179,7 +179,9 @@ def _troubled(number: int, hostname: str, namespace: str, now: datetime) -> Body
     if reason == "CAARejected":
         status |= {"reason": "CARejected", "message": f"The CA refuses {hostname} by its policy. Choose another hostname."}
     if state == "CertIssued":
-        return status | {"expires": now + 9 * DAY}
+        ends = format_time(now + 9 * DAY)
+        manual = {"source": "Manual", "secretName": "bought", "issuer": "CN=Example CA", "notAfter": ends}
+        return status | {"certificate": manual}
     if state == "Failing" and number % 2:
         return status | {"expires": now + 6 * DAY}
     not_ready = [{"type": "Ready", "status": "False", "reason": reason or "InProgress", "message": ""}]

@@ -27,7 +27,7 @@ class Tone(IntEnum):
 
 LABELS: Final = {
     Tone.BAD: "Failed",
-    Tone.WARN: "Needs attention",
+    Tone.WARN: "At risk",
     Tone.BUSY: "In progress",
     Tone.IDLE: "Switched off",
     Tone.GOOD: "Served as declared",
@@ -56,8 +56,8 @@ def tone(row: DomainRow, now: datetime) -> Tone:
 
 
 def is_renewed(row: DomainRow) -> bool:
-    """Whether its certificate is renewed without anybody doing anything."""
-    return row.renewal_at is not None and row.reason != "AutomaticDisabled"
+    """Whether its certificate is renewed without anybody doing anything, as far as can be foreseen."""
+    return row.renewal_at is not None and row.state == "CertIssued" and not row.reason
 
 
 @dataclass(frozen=True, slots=True)

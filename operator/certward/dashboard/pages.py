@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cached_property
 from importlib import resources
 from typing import Any, Final
 
@@ -69,15 +68,14 @@ class Pages:
 
     def render(self, template: str, snapshot: Snapshot, now: datetime, *, is_part: bool = False, **more: Any) -> str:
         """A page, or only the part of it that changes."""
-        context = {"snapshot": snapshot, "now": now, "version": self.version(snapshot, now), "query": Query()} | more
-        found = self._environment.get_template(template)
-        if not is_part:
-            return found.render(context)
-        return "".join(found.blocks["content"](found.new_context(context)))
-
-    def plain(self, template: str, **context: Any) -> str:
-        """A page that is not about the snapshot."""
-        return self._environment.get_template(template).render(context)
+        context = {
+            "layout": "part.html" if is_part else "base.html",
+            "snapshot": snapshot,
+            "now": now,
+            "version": self.version(snapshot, now),
+            "query": Query(),
+        }
+        return self._environment.get_template(template).render(context | more)
 
     def overview(self, snapshot: Snapshot, now: datetime) -> dict[str, Any]:
         """What the first page tells."""
@@ -99,11 +97,6 @@ class Pages:
             "unenforced": [app for app in snapshot.apps if app.enforced.status == "False"],
             "waiting": waiting(snapshot),
         }
-
-    @cached_property
-    def shown(self) -> int:
-        """How many of a list the first page shows."""
-        return _SHOWN
 
 
 def waiting(snapshot: Snapshot) -> list[DomainRow]:
