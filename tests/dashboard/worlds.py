@@ -16,7 +16,11 @@ _STATES: tuple[tuple[str, str, str], ...] = (
         "{} resolves to 203.0.113.9, which is not the ingress. Point it to edge.example.net, or remove the Domain.",
     ),
     ("Failed", "HostnameNotAllowed", "Namespace {ns} may not have names below this domain. Ask whoever runs Certward."),
-    ("CertIssued", "ManualCertificateExpiring", "The manual certificate ends soon. Bring a new one, or turn automatic on."),
+    (
+        "CertIssued",
+        "ManualCertificateExpiring",
+        "The manual certificate ends soon. Bring a new one, or turn automatic on.",
+    ),
     ("InProgress", "", ""),
     ("Waiting", "WaitingForBudget", "It waits for its turn: the CA allows 50 certificates in 7 days for example.com."),
     ("Waiting", "AutomaticDisabled", "Automatic certificates are off for its App."),
@@ -121,7 +125,7 @@ def small(now: datetime) -> Store:
             now,
             expires=now + 12 * DAY,
             reason="AutomaticDisabled",
-            message="Automatic certificates are off, so the last one is served until it ends. Turn them on, or bring one.",
+            message="Automatic certificates are off, so the last one is served until it ends. Turn them on.",
         ),
     ]
     return filled(apps, domains, [policy("shop", "team-a", now)], now)
@@ -134,14 +138,23 @@ def big(now: datetime, size: int = 1000) -> Store:
         namespace, name = f"team-{number % 20:02}", f"{_WORDS[number % len(_WORDS)]}-{number}"
         grade = "A" if number % 11 else "B"
         apps.append(
-            app(name, namespace, now, automatic=number % 9 != 0, grade=grade, gradeCappedBy="" if grade == "A" else "TLS 1.1")
+            app(
+                name,
+                namespace,
+                now,
+                automatic=number % 9 != 0,
+                grade=grade,
+                gradeCappedBy="" if grade == "A" else "TLS 1.1",
+            )
         )
         for index in range(5):
             count = number * 5 + index
             hostname = f"{_HOSTS[index]}.{name}.example.{('com', 'org', 'net')[number % 3]}"
             expires = now + timedelta(days=31 + count * 37 % 58, hours=count % 24)
             if count % 41 == 7:
-                domains.append(domain(hostname, name, namespace, now, **_troubled(count // 41, hostname, namespace, now)))
+                domains.append(
+                    domain(hostname, name, namespace, now, **_troubled(count // 41, hostname, namespace, now))
+                )
             else:
                 domains.append(domain(hostname, name, namespace, now, expires=expires))
     policies = [policy(one["metadata"]["name"], one["metadata"]["namespace"], now) for one in apps[:12]]
@@ -177,7 +190,10 @@ def _troubled(number: int, hostname: str, namespace: str, now: datetime) -> Body
     state, reason, message = _STATES[number % len(_STATES)]
     status: Body = {"state": state, "reason": reason, "message": message.format(hostname, ns=namespace)}
     if reason == "CAARejected":
-        status |= {"reason": "CARejected", "message": f"The CA refuses {hostname} by its policy. Choose another hostname."}
+        status |= {
+            "reason": "CARejected",
+            "message": f"The CA refuses {hostname} by its policy. Choose another hostname.",
+        }
     if state == "CertIssued":
         ends = format_time(now + 9 * DAY)
         manual = {"source": "Manual", "secretName": "bought", "issuer": "CN=Example CA", "notAfter": ends}

@@ -63,7 +63,9 @@ def read(api: Api, namespace: str, now: datetime) -> tuple[Budget, ...] | str:
             kept = None
         uses = tuple(_uses(kept, limits, now.timestamp()))
         held = max(kept.held.values(), default=0) if kept else 0
-        found.append(Budget(issuer.name, str(issuer.directory), uses, datetime.fromtimestamp(held, UTC) if held else None))
+        found.append(
+            Budget(issuer.name, str(issuer.directory), uses, datetime.fromtimestamp(held, UTC) if held else None)
+        )
     return tuple(found)
 
 
@@ -77,7 +79,10 @@ def _uses(
         subjects = {subject for subject, _, _ in kept.books if subject.limit is limit} if kept else set()
         if limit is Limit.ORDERS:
             subjects = {Subject(limit)}
-        used = sorted(((kept.books.used(one, now) if kept else 0, one.name) for one in subjects), key=lambda one: (-one[0], one[1]))
+        used = sorted(
+            ((kept.books.used(one, now) if kept else 0, one.name) for one in subjects),
+            key=lambda one: (-one[0], one[1]),
+        )
         for count, name in used[:_MOST_NAMES]:
             if count or limit is Limit.ORDERS:
                 yield f"{_WORDS[limit]} {name}".strip(), count, size

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
 from typing import Any, Final
 
 from certward.cli import defaults, gitops, tls_policy, words
@@ -117,9 +116,7 @@ class Changing:
         if seen != _digest(app.meta.uid, app.meta.generation):
             raise failed(f"App {name} was changed since you were asked. Nothing was done; look at it, then try again.")
         version = {"uid": app.meta.uid, "resourceVersion": body["metadata"]["resourceVersion"]}
-        self._api.patch(
-            "App", namespace, name, {"metadata": version, "spec": {"certificates": {"automatic": is_on}}}
-        )
+        self._api.patch("App", namespace, name, {"metadata": version, "spec": {"certificates": {"automatic": is_on}}})
 
     def choices(self, namespace: str, name: str) -> tuple[App, list[Choice], str]:
         """The profiles that an App could be served with, and why the user may not choose; empty where they may.
@@ -143,7 +140,9 @@ class Changing:
             offered.append(
                 Choice(
                     value,
-                    _profile_words(effect.after) if value != NONE else f"no policy of its own: {_profile_words(effect.after)}",
+                    _profile_words(effect.after)
+                    if value != NONE
+                    else f"no policy of its own: {_profile_words(effect.after)}",
                     views_of.versions(effect.after.min_version, effect.after.max_version),
                     tuple(client.name for client in effect.lost),
                     tuple(client.name for client in effect.gained),
@@ -161,7 +160,10 @@ class Changing:
         _, app = self._app(namespace, name)
         bodies = self._api.list("TLSPolicy", namespace)
         effect, what = self._effect(app, bodies, value)
-        told = [what, f"{name} is served with {_profile_words(effect.before)} now, and with {_profile_words(effect.after)} then."]
+        told = [
+            what,
+            f"{name} is served with {_profile_words(effect.before)} now, and with {_profile_words(effect.after)} then.",
+        ]
         if effect.gained:
             told.append(f"In addition it would be reached by: {words.listed([one.name for one in effect.gained], 20)}.")
         warnings = list(_of_git(own)) if (own := _own(app, bodies)) else []
@@ -278,7 +280,9 @@ def _off(views: Sequence[DomainView]) -> tuple[str, ...]:
     told = ["No certificate is obtained or renewed for it any more. What is served stays served until it ends:"]
     for view in views[:_MOST]:
         at = view.at("certificate", "notAfter")
-        told.append(f"{view.domain.hostname}: {f'until {words.stamp(at)}' if at else 'has no certificate, and gets none'}")
+        told.append(
+            f"{view.domain.hostname}: {f'until {words.stamp(at)}' if at else 'has no certificate, and gets none'}"
+        )
     if len(views) > _MOST:
         told.append(f"and {len(views) - _MOST} more.")
     return tuple(told)

@@ -1,5 +1,7 @@
-"""Follows the three kinds with the user's rights: list and watch, or by looking again and again where a watch is not
-allowed; all namespaces at once, or one by one where that is not allowed.
+"""Follows the three kinds with the user's rights.
+
+By list and watch, or by looking again and again where a watch is not allowed; all namespaces at once, or one by one
+where that is not allowed.
 """
 
 import threading

@@ -1,12 +1,14 @@
 """The pages: templates filled with a snapshot. Reads its templates once; nothing here talks to anybody."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from publicsuffixlist import PublicSuffixList
 
 from certward.cli import words
 from certward.dashboard import judging, listing
@@ -22,7 +24,13 @@ STATIC: Final = {
     "icon.svg": "image/svg+xml",
 }
 #: The pages that are in the navigation.
-NAVIGATION: Final = (("", "Overview"), ("domains", "Domains"), ("apps", "Apps"), ("policies", "Policies"), ("budget", "CA budget"))
+NAVIGATION: Final = (
+    ("", "Overview"),
+    ("domains", "Domains"),
+    ("apps", "Apps"),
+    ("policies", "Policies"),
+    ("budget", "CA budget"),
+)
 _SHOWN: Final = 8
 
 
@@ -66,7 +74,7 @@ class Pages:
         """Differs whenever a page may differ; spans of time are told in minutes."""
         return f"{snapshot.version}-{int(now.timestamp()) // 60}"
 
-    def render(self, template: str, snapshot: Snapshot, now: datetime, *, is_part: bool = False, **more: Any) -> str:
+    def render(self, template: str, snapshot: Snapshot, now: datetime, *, is_part: bool = False, **more: Any) -> str:  # noqa: ANN401
         """A page, or only the part of it that changes."""
         context = {
             "layout": "part.html" if is_part else "base.html",
@@ -106,10 +114,6 @@ def waiting(snapshot: Snapshot) -> list[DomainRow]:
 
 def issued(snapshot: Snapshot, now: datetime) -> list[tuple[str, int]]:
     """How many automatic certificates that are served were issued in the last seven days, by registered domain."""
-    from collections import Counter
-
-    from publicsuffixlist import PublicSuffixList
-
     suffixes = PublicSuffixList()
     counts = Counter(
         str(suffixes.privatesuffix(row.hostname.removeprefix("*.")) or row.hostname)

@@ -115,7 +115,9 @@ class Guard:
         """
         given = parse_qs(scope["query_string"].decode("latin-1")).get("key", [""])[-1]
         if not secrets.compare_digest(given.encode(), self._keys.entry.encode()):
-            return _page(HTTPStatus.FORBIDDEN, "This is not the URL that the command has printed, or one of another run.")
+            return _page(
+                HTTPStatus.FORBIDDEN, "This is not the URL that the command has printed, or one of another run."
+            )
         answer = HTMLResponse(
             '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=./">'
             '<title>Certward</title><p><a href="./">To the dashboard</a></p></html>'
@@ -146,7 +148,8 @@ def _cookies(headers: Headers) -> Iterator[bytes]:
 def _page(status: HTTPStatus, text: str) -> Response:
     """A page without anything that a stranger could learn from."""
     return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{status.phrase}</title><p>{text}</p></html>', status
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{status.phrase}</title><p>{text}</p></html>',
+        status,
     )
 
 

@@ -144,7 +144,7 @@ class Store:
             if self._made is None:
                 self._made = Snapshot(
                     version=self._version,
-                    domains=tuple(sorted(self._all("Domain"), key=lambda row: (row.hostname, row.namespace))),  # type: ignore[arg-type, union-attr]
+                    domains=tuple(sorted(self._all("Domain"), key=lambda row: (row.hostname, row.namespace))),  # type: ignore[arg-type]
                     apps=tuple(sorted(self._all("App"), key=lambda row: (row.namespace, row.name))),  # type: ignore[arg-type]
                     policies=tuple(sorted(self._all("TLSPolicy"), key=lambda row: (row.namespace, row.name))),  # type: ignore[arg-type]
                     troubles=_told_once(self._troubles.values()),

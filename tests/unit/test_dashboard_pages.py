@@ -1,0 +1,168 @@
+"""How the dashboard judges, searches and cuts, and what it keeps of what the cluster says."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from certward.dashboard import judging, listing, pages
+from certward.dashboard.judging import Tone
+from certward.dashboard.listing import Query
+from certward.dashboard.rows import DomainRow, row_of
+from certward.dashboard.store import Store, Trouble
+from certward.model.resources import Domain
+from dashboard import worlds
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+NOT_READY = [{"type": "Ready", "status": "False", "reason": "x", "message": ""}]
+MANUAL = {"source": "Manual", "notAfter": "2027-02-01T00:00:00Z"}
+ENDING = {"source": "Manual", "notAfter": "2026-12-01T00:00:00Z"}
+
+
+def row(**status: object) -> DomainRow:
+    found = row_of(Domain.from_body(worlds.domain("www.example.com", "shop", "team-a", NOW, **status)))
+    assert isinstance(found, DomainRow)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("status", "tone"),
+    [
+        pytest.param({}, Tone.GOOD, id="served"),
+        pytest.param({"state": "Failed", "reason": "CARejected"}, Tone.BAD, id="failed"),
+        pytest.param({"state": "Failing", "reason": "DNSNotFound"}, Tone.WARN, id="failing with a certificate"),
+        pytest.param({"state": "Failing", "certificate": None}, Tone.BAD, id="failing without one"),
+        pytest.param({"expires": NOW - DAY}, Tone.BAD, id="expired"),
+        pytest.param({"conditions": NOT_READY}, Tone.WARN, id="issued and not served"),
+        pytest.param({"reason": "DNSWrongTarget"}, Tone.WARN, id="renewal fails"),
+        pytest.param({"reason": "AutomaticDisabled"}, Tone.IDLE, id="off, far from its end"),
+        pytest.param({"reason": "AutomaticDisabled", "expires": NOW + 20 * DAY}, Tone.WARN, id="off, near its end"),
+        pytest.param({"certificate": MANUAL}, Tone.GOOD, id="manual"),
+        pytest.param({"certificate": ENDING}, Tone.WARN, id="manual, near its end"),
+        pytest.param({"state": "InProgress", "certificate": None}, Tone.BUSY, id="in progress"),
+        pytest.param({"state": "DNSVerified", "certificate": None}, Tone.BUSY, id="verified"),
+        pytest.param({"state": "", "certificate": None}, Tone.BUSY, id="not seen yet"),
+        pytest.param({"state": "Waiting", "reason": "WaitingForBudget", "certificate": None}, Tone.BUSY, id="in line"),
+        pytest.param({"state": "Waiting", "reason": "AutomaticDisabled", "certificate": None}, Tone.IDLE, id="off"),
+        pytest.param({"state": "Waiting", "reason": "HostnameTaken", "certificate": None}, Tone.WARN, id="taken"),
+    ],
+)
+def test_tone(status: dict[str, object], tone: Tone) -> None:
+    assert judging.tone(row(**status), NOW) is tone
+
+
+def test_the_timeline_counts_every_certificate_once() -> None:
+    rows = [row(expires=NOW + timedelta(days=days)) for days in range(-3, 200, 4)]
+    rows += [row(certificate=MANUAL), row(certificate=None), row(expires=NOW, reason="DNSNotFound")]
+    weeks = judging.timeline(rows, NOW)
+    assert sum(week.total for week in weeks) == sum(one.expires_at is not None for one in rows)
+    assert (weeks[0].key, weeks[0].total) == ("past", 2)
+    assert sum(week.unattended for week in weeks) == 2
+    for week in weeks:
+        assert week.total == sum(judging.span_of(one, NOW) == week.key for one in rows)
+
+
+def test_what_needs_somebody_comes_first() -> None:
+    snapshot = worlds.big(NOW, 200).snapshot()
+    found = listing.domains(snapshot.domains, Query(), NOW)
+    tones = [judging.tone(one, NOW) for one in found.rows]
+    assert tones == sorted(tones)
+    assert tones[0] is Tone.BAD
+    assert (found.found, found.first, found.last, found.page, found.pages) == (200, 1, 50, 1, 4)
+
+
+def test_pages_hold_every_row_once() -> None:
+    rows = worlds.big(NOW, 120).snapshot().domains
+    for sort in listing.SORTS:
+        shown = [one for page in (1, 2, 3) for one in listing.domains(rows, Query(sort=sort, page=page), NOW).rows]
+        assert sorted(one.hostname for one in shown) == sorted(one.hostname for one in rows)
+    assert listing.domains(rows, Query(page=99), NOW).page == 3
+    assert listing.domains((), Query(page=99), NOW) == listing.Listing([], 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "hostnames"),
+    [
+        ("blog", {"blog.example.org"}),
+        ("SHOP www", {"www.shop.example.com"}),
+        ("team-a/shop", {"shop.example.com", "www.shop.example.com"}),
+        ("automaticdisabled", {"blog.example.org"}),
+        ("cert issued", {"blog.example.org", "shop.example.com", "www.shop.example.com"}),
+        ("nothing", set()),
+    ],
+)
+def test_search(words: str, hostnames: set[str]) -> None:
+    rows = worlds.small(NOW).snapshot().domains
+    assert {one.hostname for one in listing.search(rows, words)} == hostnames
+
+
+@pytest.mark.parametrize("page", ["", "0", "-1", "x", "٣", "9" * 40, "1.5"])
+def test_a_page_that_is_no_number_is_the_first(page: str) -> None:
+    assert Query.of({"page": page, "sort": "x", "state": "x", "q": "x" * 1000}) == Query(q="x" * 200)
+
+
+def test_a_link_keeps_what_was_asked_for_and_counts_pages_anew() -> None:
+    query = Query(q="a&b", state="bad", page=3)
+    assert query.url(sort="expires") == "?q=a%26b&state=bad&sort=expires"
+    assert query.url(page=4) == "?q=a%26b&state=bad&page=4"
+    assert Query(q="x").url(q="") == "?"
+
+
+def test_a_snapshot_is_made_anew_only_when_something_has_changed() -> None:
+    store = worlds.small(NOW)
+    before = store.snapshot()
+    body = worlds.domain("shop.example.com", "shop", "team-a", NOW, expires=NOW + 72 * DAY)
+    store.change("Domain", "MODIFIED", body, NOW + DAY)
+    assert store.snapshot() is before
+    store.change("Domain", "MODIFIED", body | {"status": {"state": "Failed"}}, NOW + DAY)
+    assert store.snapshot().version > before.version
+    store.change("Domain", "DELETED", body, NOW + DAY)
+    store.change("Domain", "DELETED", body, NOW + DAY)
+    assert len(store.snapshot().domains) == 2
+
+
+def test_a_list_of_one_namespace_leaves_the_others_alone() -> None:
+    store = worlds.small(NOW)
+    store.replace("Domain", "team-a", [], NOW)
+    assert [one.namespace for one in store.snapshot().domains] == ["team-b"]
+    store.replace("Domain", "", [], NOW)
+    assert not store.snapshot().domains
+
+
+def test_an_object_that_cannot_be_read_is_passed_over() -> None:
+    store = Store()
+    good = worlds.domain("www.example.com", "shop", "team-a", NOW)
+    for broken in ({}, {"metadata": {}}, {**good, "spec": {}}, {**good, "spec": None}, {**good, "status": {"dns": 3}}):
+        store.replace("Domain", "", [broken, good], NOW)
+        assert [one.hostname for one in store.snapshot().domains] == ["www.example.com"]
+
+
+def test_a_trouble_is_told_once_and_taken_back() -> None:
+    store = worlds.small(NOW)
+    for kind in ("App", "Domain"):
+        store.trouble(f"{kind}/", Trouble("It does not answer.", NOW, is_denied=False))
+    assert [one.text for one in store.snapshot().troubles] == ["It does not answer."]
+    seen = store.snapshot()
+    store.trouble("App/", Trouble("It does not answer.", NOW + DAY, is_denied=False))
+    assert store.snapshot() is seen
+    store.trouble("App/", None)
+    store.trouble("Domain/", None)
+    assert store.snapshot().troubles == ()
+
+
+def test_what_was_issued_is_counted_by_registered_domain() -> None:
+    snapshot = worlds.filled(
+        [],
+        [
+            worlds.domain(hostname, "shop", "team-a", NOW, expires=NOW + days * DAY)
+            for hostname, days in (
+                ("a.example.co.uk", 89),
+                ("*.b.example.co.uk", 84),
+                ("example.com", 90),
+                ("old.org", 60),
+            )
+        ],
+        [],
+        NOW,
+    ).snapshot()
+    assert pages.issued(snapshot, NOW) == [("example.co.uk", 2), ("example.com", 1)]
