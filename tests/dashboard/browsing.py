@@ -1,0 +1,65 @@
+"""A real headless browser, and what it complains of."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from cluster.chromium import chromium
+
+#: Milliseconds that a page is given, on a machine that does other things as well.
+PATIENCE = 20_000
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Start it; its own sandbox needs rights that a user of a container does not have."""
+    found = chromium()
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(
+            executable_path=str(found.program), env={**os.environ, **found.environment}, chromium_sandbox=False
+        )
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+@dataclass
+class Tab:
+    """One page in a context of its own, with its complaints and the hosts that it has asked."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What is shown of the page that changes."""
+        return self.page.inner_text("main")
+
+    def until(self, script: str, argument: Any = None) -> None:
+        """Wait until an expression in JavaScript holds. No `eval` in the page, which its policy forbids."""
+        self.page.wait_for_function(f"argument => {script}", arg=argument, timeout=PATIENCE)
+
+    def until_text(self, text: str) -> None:
+        """Wait until a text is shown somewhere."""
+        self.page.get_by_text(text).first.wait_for(timeout=PATIENCE)
+
+
+@contextmanager
+def tab(of: Browser, **options: Any) -> Iterator[Tab]:
+    """Open one; at its end nothing may have been complained of."""
+    context = of.new_context(**options)
+    context.set_default_timeout(PATIENCE)
+    made = Tab(context.new_page())
+    made.page.on("console", lambda message: made.complaints.append(f"{message.type}: {message.text}"))
+    made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
+    made.page.on("request", lambda request: made.requests.append(request))  # noqa: PLW0108 - it sets attributes
+    try:
+        yield made
+    finally:
+        context.close()

@@ -1,0 +1,203 @@
+"""The dashboard in a real browser, over objects that the test makes up: its pages, keys, updates and guards."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from certward.dashboard.store import Store, Trouble
+from dashboard import browsing, worlds
+from dashboard.browsing import Tab
+from dashboard.serving import Served, serving
+
+PAGES = ("", "domains", "apps", "policies", "budget", "domains/team-b/blog-example-org", "apps/team-a/shop")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing.browser() as started:
+        yield started
+
+
+@pytest.fixture
+def store() -> Store:
+    return worlds.small(worlds.now())
+
+
+@pytest.fixture
+def served(store: Store) -> Iterator[Served]:
+    with serving(store) as at:
+        yield at
+
+
+@pytest.fixture
+def tab(browser: Browser, served: Served) -> Iterator[Tab]:
+    with browsing.tab(browser) as opened:
+        opened.page.goto(served.entry)
+        opened.page.wait_for_url(served.base)
+        yield opened
+        assert opened.complaints == []
+
+
+@pytest.mark.parametrize("width", [360, 820, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_and_fits(browser: Browser, served: Served, scheme: str, width: int) -> None:
+    """The rules of axe-core, which include contrast, names and roles (WCAG 2.2 as far as a program can tell)."""
+    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}, "bypass_csp": True}
+    with browsing.tab(browser, **options) as tab:
+        tab.page.goto(served.entry)
+        tab.page.wait_for_url(served.base)
+        for path in PAGES:
+            tab.page.goto(f"{served.base}{path}")
+            found = Axe().run(tab.page)
+            assert not found.response["violations"], (path, found.generate_report())
+            assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_the_browser_asks_this_server_only_and_its_policy_is_kept(tab: Tab, served: Served) -> None:
+    for path in PAGES:
+        tab.page.goto(f"{served.base}{path}")
+        tab.page.wait_for_load_state("networkidle")
+    assert {request.url.split("/")[2] for request in tab.requests} == {served.authority}
+    assert "key=" not in tab.page.url
+
+
+def test_a_page_of_a_file_leads_in(browser: Browser, served: Served, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """As `kubectl certward dashboard` opens it: a browser must send the strict cookie along after that."""
+    file = tmp_path_factory.mktemp("opened") / "dashboard.html"
+    file.write_text(f'<meta http-equiv="refresh" content="0; url={served.entry}">')
+    with browsing.tab(browser) as tab:
+        tab.page.goto(file.as_uri())
+        tab.page.wait_for_url(served.base)
+        assert "Overview" in tab.text
+
+
+def test_changes_are_shown_and_told_while_one_looks(tab: Tab, store: Store) -> None:
+    now = worlds.now()
+    failed = {"state": "Failed", "reason": "CARejected", "message": "<b>Refused</b> by the CA."}
+    store.change("Domain", "MODIFIED", worlds.domain("shop.example.com", "shop", "team-a", now, **failed), now)
+    tab.until_text("<b>Refused</b> by the CA.")
+    assert "2 domains need attention" in tab.page.text_content("#news")
+    store.trouble("Domain/", Trouble("It is away.", now, is_denied=False))
+    tab.until_text("It is away.")
+    assert "The cluster does not answer." in tab.page.text_content("#news")
+    store.trouble("Domain/", None)
+    tab.until("!document.querySelector('[data-trouble]')")
+
+
+def test_focus_and_what_was_typed_survive_an_update(tab: Tab, served: Served, store: Store) -> None:
+    tab.page.goto(f"{served.base}domains")
+    tab.page.keyboard.press("/")
+    tab.page.keyboard.type("shop")
+    tab.until("document.querySelectorAll('tbody tr').length === 2")
+    now = worlds.now()
+    store.change("Domain", "ADDED", worlds.domain("new.shop.example.com", "shop", "team-a", now), now)
+    tab.until("document.querySelectorAll('tbody tr').length === 3")
+    assert tab.page.evaluate("document.activeElement.id") == "q"
+    tab.page.keyboard.type(" new")
+    tab.until("document.querySelectorAll('tbody tr').length === 1")
+    tab.page.focus("tbody a")
+    name = tab.page.evaluate("document.activeElement.id")
+    store.change("Domain", "MODIFIED", worlds.domain("new.shop.example.com", "shop", "team-a", now, reason="X"), now)
+    tab.until_text("X")
+    assert tab.page.evaluate("document.activeElement.id") == name
+
+
+def test_it_is_all_reached_by_the_keyboard(tab: Tab, served: Served) -> None:
+    tab.page.keyboard.press("Tab")
+    assert tab.page.evaluate("document.activeElement.className") == "skip"
+    tab.page.keyboard.press("Enter")
+    assert tab.page.evaluate("document.activeElement.id") == "content"
+    tab.page.goto(f"{served.base}apps/team-a/shop")
+    reached = []
+    for _ in range(40):
+        tab.page.keyboard.press("Tab")
+        reached.append(tab.page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+    assert {"q", "theme", "do-automatic", "do-profile", "d-team-a-shop-example-com", "CA budget"} <= set(reached)
+
+
+def test_light_and_dark_follow_the_system_and_then_the_user(browser: Browser, served: Served) -> None:
+    colour = "getComputedStyle(document.body).backgroundColor"
+    with browsing.tab(browser, color_scheme="dark") as tab:
+        tab.page.goto(served.entry)
+        tab.page.wait_for_url(served.base)
+        dark = tab.page.evaluate(colour)
+        tab.page.click("#theme")
+        light = tab.page.evaluate(colour)
+        tab.page.reload()
+        assert tab.page.evaluate(colour) == light != dark
+
+
+def test_it_says_so_when_the_command_has_ended(browser: Browser, store: Store) -> None:
+    with browsing.tab(browser) as tab:
+        with serving(store) as served:
+            tab.page.goto(served.entry)
+            tab.page.wait_for_url(served.base)
+        tab.until_text("The dashboard does not answer.")
+        assert "3" in tab.text
+
+
+def test_it_works_without_scripts(browser: Browser, served: Served) -> None:
+    with browsing.tab(browser, java_script_enabled=False) as tab:
+        tab.page.goto(served.entry)
+        tab.page.wait_for_url(served.base)
+        tab.page.fill("#q", "blog")
+        tab.page.press("#q", "Enter")
+        assert "1 domain with “blog”." in tab.text
+
+
+class Evil(BaseHTTPRequestHandler):
+    """Another user's server on this machine: a page that tries what a page can, and keeps the cookies that it gets."""
+
+    cookies: list[str]
+    page: bytes
+
+    def do_GET(self) -> None:
+        self.cookies.append(self.headers.get("Cookie") or "")
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Set-Cookie", "certward=theirs; Path=/")
+        self.end_headers()
+        self.wfile.write(self.page)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_page_on_another_port_gets_no_cookie_and_can_do_nothing(browser: Browser, served: Served) -> None:
+    """Another port of 127.0.0.1 is the same site, so SameSite is no help; even a page that knew the path would fail."""
+    form = f'<form id="f" method="post" action="{served.base}apps/team-a/shop/automatic"><input name="to" value="off">'
+    html = f'{form}</form><iframe src="{served.base}"></iframe><script>document.cookie</script>'
+    evil = type("It", (Evil,), {"cookies": [], "page": html.encode()})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), evil)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        with browsing.tab(browser) as tab:
+            tab.page.goto(served.entry)
+            tab.page.wait_for_url(served.base)
+            there = f"http://127.0.0.1:{server.server_port}/"
+            tab.page.goto(there)
+            assert "Overview" not in (tab.page.frames[1].content() if len(tab.page.frames) > 1 else "")
+            assert (
+                tab.page.evaluate(
+                    "url => fetch(url, {credentials: 'include'}).then(a => a.text(), () => 'no')", served.base
+                )
+                == "no"
+            )
+            with tab.page.expect_navigation():
+                tab.page.evaluate("document.getElementById('f').submit()")
+            assert (
+                "does not come from a page of the dashboard" in tab.page.content()
+                or "Another page" in tab.page.content()
+            )
+            tab.page.goto(served.base)
+            assert "Overview" in tab.text  # whatever cookie the other server has set
+        assert not any(served.keys.session in cookie for cookie in evil.cookies)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
