@@ -41,9 +41,14 @@ class Tab:
         """What is shown of the page that changes."""
         return self.page.inner_text("main")
 
-    def until(self, script: str, argument: Any = None) -> None:
-        """Wait until an expression in JavaScript holds. No `eval` in the page, which its policy forbids."""
-        self.page.wait_for_function(f"argument => {script}", arg=argument, timeout=PATIENCE)
+    def until(self, script: str, timeout: int = PATIENCE) -> None:
+        """Wait until an expression in JavaScript holds; as a function, since the page's policy forbids `eval`."""
+        self.page.wait_for_function(f"() => {script}", timeout=timeout)
+
+    def dialog(self) -> str:
+        """What is asked, once it is."""
+        self.page.locator("dialog[open] h1").wait_for()
+        return self.page.inner_text("dialog")
 
     def until_text(self, text: str) -> None:
         """Wait until a text is shown somewhere."""

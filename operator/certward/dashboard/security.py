@@ -120,7 +120,8 @@ class Guard:
             )
         answer = HTMLResponse(
             '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=./">'
-            '<link rel="icon" href="static/icon.svg"><title>Certward</title><p><a href="./">To the dashboard</a></p></html>'
+            '<link rel="icon" href="static/icon.svg"><title>Certward</title>'
+            '<p><a href="./">To the dashboard</a></p></html>'
         )
         answer.set_cookie(COOKIE, self._keys.session, path=self._keys.base, httponly=True, samesite="strict")
         return answer

@@ -271,13 +271,14 @@ def _place(request: Request) -> tuple[str, str]:
 
 
 def listen(port: int) -> socket.socket:
-    """Bind the loopback address.
+    """Listen on the loopback address, so that a browser that is quicker than the server waits for it.
 
     Raises:
         OSError: the port is taken.
     """
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.bind(("127.0.0.1", port))
+    bound.listen(128)
     return bound
 
 
