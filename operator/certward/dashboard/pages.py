@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -114,13 +115,18 @@ def waiting(snapshot: Snapshot) -> list[DomainRow]:
 
 def issued(snapshot: Snapshot, now: datetime) -> list[tuple[str, int]]:
     """How many automatic certificates that are served were issued in the last seven days, by registered domain."""
-    suffixes = PublicSuffixList()
+    suffixes = _suffixes()
     counts = Counter(
         str(suffixes.privatesuffix(row.hostname.removeprefix("*.")) or row.hostname)
         for row in snapshot.domains
         if row.is_automatic and row.issued_at and 0 <= (now - row.issued_at).days < 7  # noqa: PLR2004
     )
     return counts.most_common(10)
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
 
 
 def _ago(at: datetime | None, now: datetime) -> str:
