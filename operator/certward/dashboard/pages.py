@@ -32,7 +32,7 @@ NAVIGATION: Final = (
     ("policies", "Policies"),
     ("budget", "CA budget"),
 )
-_SHOWN: Final = 8
+_SHOWN: Final = 5
 
 
 class Pages:

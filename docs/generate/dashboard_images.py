@@ -1,0 +1,37 @@
+"""Take the pictures of docs/dashboard.md: the dashboard's own server with objects that are made up, in a browser."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[0] = str(ROOT / "tests")
+
+from dashboard import browsing, worlds  # noqa: E402
+from dashboard.serving import serving  # noqa: E402
+
+#: File -> the world, the page, light or dark, width and height.
+PICTURES = {
+    "dashboard-overview.png": (worlds.small, "", "light", 1180, 800),
+    "dashboard-1000.png": (worlds.big, "", "dark", 1180, 900),
+    "dashboard-domains.png": (worlds.big, "domains", "light", 1180, 760),
+    "dashboard-narrow.png": (worlds.big, "domains", "dark", 390, 844),
+}
+
+
+def main() -> None:
+    """Write them all."""
+    folder = ROOT / "docs" / "images"
+    folder.mkdir(exist_ok=True)
+    now = worlds.now()
+    with browsing.browser() as started:
+        for name, (world, page, scheme, width, height) in PICTURES.items():
+            size = {"width": width, "height": height}
+            with serving(world(now)) as served, browsing.tab(started, color_scheme=scheme, viewport=size) as tab:
+                tab.page.goto(served.entry)
+                tab.page.wait_for_url(served.base)
+                tab.page.goto(f"{served.base}{page}")
+                tab.page.screenshot(path=folder / name)
+
+
+if __name__ == "__main__":
+    main()
