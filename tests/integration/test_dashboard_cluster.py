@@ -17,6 +17,8 @@ from dashboard.plugin_page import Relay, dashboard
 from integration import observer
 from integration.plugin import Plugin, kubeconfig_of_viewer, until_may, write_kubeconfig
 
+#: How many Domains the first page counts.
+DOMAINS = "document.querySelector('.figure b').textContent"
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
@@ -58,7 +60,7 @@ def test_automatic_certificates_are_turned_off_and_on(cluster: Cluster, browser:
     with dashboard(Plugin(cluster, namespace)) as url, browsing.tab(browser) as tab:
         base = enter(tab, url)
         tab.until_text("Served as declared")
-        tab.until("document.querySelector('.figure b').textContent === '1'")
+        tab.until(f"{DOMAINS} === '1'")
         tab.page.goto(f"{base}apps/{namespace}/shop")
         tab.page.click("#do-automatic")
         asked = tab.dialog()
@@ -126,7 +128,7 @@ def test_who_may_look_sees_all_and_is_told_why_nothing_can_be_changed(
     until_may(cluster, viewer, ("domains", "-n", namespace))
     with dashboard(viewer) as url, browsing.tab(browser) as tab:
         base = enter(tab, url)
-        tab.until("document.querySelector('.figure b').textContent === '1'")
+        tab.until(f"{DOMAINS} === '1'")
         assert f"namespace {namespace}" in tab.text
         assert "What the CAs' limits were used for cannot be shown" in tab.text
         tab.page.goto(f"{base}apps/{namespace}/shop")
@@ -152,18 +154,35 @@ def test_who_may_look_sees_all_and_is_told_why_nothing_can_be_changed(
     assert is_automatic(cluster, namespace)
 
 
-def test_without_any_right_it_says_so(cluster: Cluster, browser: Browser, namespace: str, tmp_path: Path) -> None:
-    name = f"nobody-{uuid.uuid4().hex[:6]}"
+def user(cluster: Cluster, namespace: str, folder: Path, server: str = "") -> tuple[str, Path]:
+    """A ServiceAccount without any right: its name, and a kubeconfig of it."""
+    name = f"user-{uuid.uuid4().hex[:6]}"
     core = client.CoreV1Api(cluster.api)
     core.create_namespaced_service_account(namespace, {"metadata": {"name": name}})
-    bearer = core.create_namespaced_service_account_token(name, namespace, {"spec": {}}).status.token
     file = write_kubeconfig(
-        tmp_path / "nobody.kubeconfig",
-        server=cluster.api.configuration.host,
+        folder / f"{name}.kubeconfig",
+        server=server or cluster.api.configuration.host,
         ca=Path(cluster.api.configuration.ssl_ca_cert).read_bytes(),
-        bearer=bearer,
+        bearer=core.create_namespaced_service_account_token(name, namespace, {"spec": {}}).status.token,
         namespace=namespace,
     )
+    return name, file
+
+
+def bind(cluster: Cluster, namespace: str, name: str, role: str, kind: str = "ClusterRole") -> None:
+    """Give a ServiceAccount a role in its namespace."""
+    client.RbacAuthorizationV1Api(cluster.api).create_namespaced_role_binding(
+        namespace,
+        {
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+        },
+    )
+
+
+def test_without_any_right_it_says_so(cluster: Cluster, browser: Browser, namespace: str, tmp_path: Path) -> None:
+    name, file = user(cluster, namespace, tmp_path)
     with dashboard(Plugin(cluster, "", file)) as url, browsing.tab(browser) as tab:
         enter(tab, url)
         tab.until_text("You may not see everything.")
@@ -171,16 +190,28 @@ def test_without_any_right_it_says_so(cluster: Cluster, browser: Browser, namesp
         assert "The role view in that namespace has it" in tab.text
 
         # It is not to be started again when the right is given.
-        client.RbacAuthorizationV1Api(cluster.api).create_namespaced_role_binding(
-            namespace,
-            {
-                "metadata": {"name": name},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
-                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-            },
-        )
+        bind(cluster, namespace, name, "view")
         tab.until("!document.querySelector('[data-trouble]')", timeout=40_000)
-        tab.until("document.querySelector('.figure b').textContent === '1'")
+        tab.until(f"{DOMAINS} === '1'")
+
+
+def test_who_may_list_and_not_watch_sees_changes_too(
+    cluster: Cluster, browser: Browser, namespace: str, tmp_path: Path
+) -> None:
+    name, file = user(cluster, namespace, tmp_path)
+    rule = {"apiGroups": ["certward.dev"], "resources": ["apps", "domains", "tlspolicies"], "verbs": ["list"]}
+    client.RbacAuthorizationV1Api(cluster.api).create_namespaced_role(
+        namespace, {"metadata": {"name": name}, "rules": [rule]}
+    )
+    bind(cluster, namespace, name, name, "Role")
+    with dashboard(Plugin(cluster, "", file)) as url, browsing.tab(browser) as tab:
+        enter(tab, url)
+        tab.until(f"{DOMAINS} === '1'", timeout=40_000)
+        observer.apply(cluster, namespace, observer.domain("other", namespace))
+        tab.until(f"{DOMAINS} === '2'")
+        assert tab.page.query_selector("[data-trouble]") is None
+        cluster.kubectl("delete", "domain", "other", "-n", namespace)
+        tab.until(f"{DOMAINS} === '1'")
 
 
 def test_an_api_server_that_is_away_is_told_and_what_came_meanwhile_is_shown(
@@ -188,30 +219,14 @@ def test_an_api_server_that_is_away_is_told_and_what_came_meanwhile_is_shown(
 ) -> None:
     server = urlsplit(cluster.api.configuration.host)
     relay = Relay((str(server.hostname), int(server.port or 443)))
-    core = client.CoreV1Api(cluster.api)
-    name = f"admin-{uuid.uuid4().hex[:6]}"
-    core.create_namespaced_service_account(namespace, {"metadata": {"name": name}})
-    client.RbacAuthorizationV1Api(cluster.api).create_namespaced_role_binding(
-        namespace,
-        {
-            "metadata": {"name": name},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-        },
-    )
-    file = write_kubeconfig(
-        tmp_path / "relay.kubeconfig",
-        server=f"https://127.0.0.1:{relay.port}",
-        ca=Path(cluster.api.configuration.ssl_ca_cert).read_bytes(),
-        bearer=core.create_namespaced_service_account_token(name, namespace, {"spec": {}}).status.token,
-        namespace=namespace,
-    )
+    name, file = user(cluster, namespace, tmp_path, f"https://127.0.0.1:{relay.port}")
+    bind(cluster, namespace, name, "edit")
     plugin = Plugin(cluster, namespace, file)
     until_may(cluster, plugin, ("domains",))
     try:
         with dashboard(plugin) as url, browsing.tab(browser) as tab:
             base = enter(tab, url)
-            tab.until("document.querySelector('.figure b').textContent === '1'")
+            tab.until(f"{DOMAINS} === '1'")
             relay.cut()
             tab.until_text("The cluster does not answer.")
             assert "What is shown is as of" in tab.text
@@ -222,9 +237,9 @@ def test_an_api_server_that_is_away_is_told_and_what_came_meanwhile_is_shown(
             relay.mend()
             tab.page.goto(base)
             tab.until("!document.querySelector('[data-trouble]')", timeout=40_000)
-            tab.until("document.querySelector('.figure b').textContent === '2'")
+            tab.until(f"{DOMAINS} === '2'")
             cluster.kubectl("delete", "domain", "later", "-n", namespace)
-            tab.until("document.querySelector('.figure b').textContent === '1'")
+            tab.until(f"{DOMAINS} === '1'")
     finally:
         relay.close()
 
