@@ -13,7 +13,7 @@ CLUSTER ?= local
 KIND_NAME := certward
 # What `make test` runs after Traefik, and the tests there: those that say something about an ingress controller.
 OTHER_PLANES := envoy-gateway contour
-STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual, \
+STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual platform, \
   tests/e2e/test_e2e_$(part).py)
 # Programs that tests need beside those of the cluster.
 TEST_PROGRAMS := promtool prometheus
@@ -76,7 +76,7 @@ docs: .venv/.synced ## write what is made from tables: pages of docs/, files of 
 
 sessions: .venv/.synced ## record docs/sessions on the local cluster, which has to be up; needs kubectl and jq
 	@for tool in kubectl jq; do command -v $$tool >/dev/null || { echo "$$tool is missing: the recorded sessions use it" >&2; exit 1; }; done
-	@$(BIN)/python docs/generate/sessions.py
+	@PYTHONPATH=tests $(BIN)/python docs/generate/sessions.py
 
 bench: .venv/.synced ## measure latencies and costs on the local cluster
 	@$(BIN)/python tests/scale/latency.py

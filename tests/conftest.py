@@ -15,30 +15,10 @@ settings.register_profile("default", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
-#: Not steady in a whole run yet: run with -m by_hand. docs/testing.md says what failed.
-BY_HAND = frozenset(
-    f"test_{name}.py"
-    for name in (
-        *(
-            "cli_certificates",
-            "cli_errors_shown",
-            "dns01_trouble",
-            "dns_persist01",
-            "e2e_platform",
-            "fallback",
-            "faults",
-        ),
-        *("faulty_ca", "hostname_moves", "import_cert_manager", "local_cluster", "renewal", "restoring", "route_watch"),
-    )
-)
-
-
 @pytest.hookimpl(tryfirst=True)  # before the -m option chooses among the items
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test that needs the cluster, directly or through another fixture."""
     for item in items:
-        if item.path.name in BY_HAND:
-            item.add_marker(pytest.mark.by_hand)
         if "cluster" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.cluster)
 

@@ -1,7 +1,5 @@
 """What is typed on each page of docs/sessions."""
 
-import json
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +22,6 @@ class Scene:
     world: World
     folder: Path
     namespace: str
-    dns_api: str
 
     def host(self, name: str) -> str:
         """A hostname of the page's own."""
@@ -32,11 +29,10 @@ class Scene:
 
     def lead(self, hostname: str, address: str = "") -> None:
         """Have the DNS lead a hostname to another address, or (empty) to the ingress again."""
-        command = "add-a" if address else "clear-a"
-        told = {"host": f"{hostname}.", "addresses": [address]} if address else {"host": f"{hostname}."}
-        data = json.dumps(told).encode()
-        with urllib.request.urlopen(f"{self.dns_api}/{command}", data=data, timeout=5):  # noqa: S310 - on loopback
-            pass
+        if address:
+            self.cluster.tell_dns("add-a", hostname, addresses=[address])
+        else:
+            self.cluster.tell_dns("clear-a", hostname)
 
     def bought(self, *hostnames: str) -> None:
         """Put a bought certificate into the folder: shop.crt and shop.key."""

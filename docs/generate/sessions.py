@@ -11,20 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(1, str(ROOT / "tests"))
+import yaml
 
-import yaml  # noqa: E402
+import session_pages
+from cluster.errors import ClusterError
+from cluster.handle import Cluster
+from cluster.ports import Ports
+from e2e.local import Local
+from e2e.world import World
+from recording import REPLACEMENTS, Page
 
-import session_pages  # noqa: E402
-from cluster.errors import ClusterError  # noqa: E402
-from cluster.handle import Cluster  # noqa: E402
-from cluster.ports import Ports  # noqa: E402
-from e2e.local import Local  # noqa: E402
-from e2e.world import World  # noqa: E402
-from recording import REPLACEMENTS, Page  # noqa: E402
-
-SESSIONS = ROOT / "docs" / "sessions"
+SESSIONS = Path(__file__).resolve().parents[1] / "sessions"
 #: File, title, namespace, and what is done.
 PAGES = (
     ("automatic-certificates", "Turn automatic certificates on", "garden", session_pages.automatic),
@@ -81,7 +78,7 @@ def _scene(title: str, namespace: str) -> Iterator[tuple[Page, session_pages.Sce
         try:
             yield (
                 Page(title, Path(folder), shell),
-                session_pages.Scene(cluster, world, Path(folder), namespace, env["CLUSTER_DNS_API"]),
+                session_pages.Scene(cluster, world, Path(folder), namespace),
             )
         finally:
             world.close()

@@ -77,8 +77,12 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"certward: {arguments.config}: {error}\n")
         return EXIT_CONFIG
     if arguments.check_config:
+        for danger in config.warnings():
+            sys.stdout.write(f"{arguments.config}: warning: {danger}\n")
         sys.stdout.write(f"{arguments.config}: ok\n")
         return 0
+    for danger in config.warnings():
+        log.warning("%s", danger)
     try:
         api = load_api_client(connections=options.workers + 8)
     except OperatorError as error:

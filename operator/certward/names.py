@@ -25,6 +25,10 @@ PLATFORM = "certward-platform"
 
 #: The path below which HTTP-01 is answered (RFC 8555, 8.3).
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
+#: On every answer of the answerer: by it is seen that a host is led there, and not to an App.
+ANSWERER_HEADER = "X-Certward-Answerer"
+#: Asked for where it is only looked who answers; nothing is there.
+PROBE_PATH = "/.well-known/certward-probe"
 #: The Service in each namespace that leads to the operator's answerer.
 CHALLENGE_SERVICE = "certward-challenge"
 #: The Secret in the operator's namespace that holds the key of an ACME account, with the issuer's name behind it.

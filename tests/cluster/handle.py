@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from kubernetes import client, config
 
-from cluster import environment, kube, operator_process, processes, up, waiting, wish
+from cluster import environment, kube, operator_process, processes, up, waiting, web, wish
 from cluster.backend import Backend
 from cluster.errors import ClusterError
 from cluster.paths import State, default_state
@@ -119,6 +120,12 @@ class Cluster:
         processes.send(self._state, process, sign)
         if sign in (signal.SIGKILL, signal.SIGTERM):
             waiting.wait_for(lambda: processes.has_ended(process), timeout, f"{part} ends", every=0.005)
+
+    def tell_dns(self, command: str, hostname: str, **what: Any) -> None:
+        """Set or clear records of a hostname at the cluster's DNS server, which knows the command (`add-a`, ...)."""
+        status, body = web.post(f"{self.env['CLUSTER_DNS_API']}/{command}", {"host": f"{hostname}.", **what})
+        if status != HTTPStatus.OK:
+            raise ClusterError(f"the DNS server answers {status} to {command}: {body.decode(errors='replace')}")
 
     def operator_log(self, replica: str = "certward-0") -> str:
         """Return all that a replica has logged in the life of the cluster."""

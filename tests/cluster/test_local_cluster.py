@@ -59,10 +59,6 @@ def test_a_request_travels_through_the_ingress_to_the_cluster_ip(cluster: Cluste
         "hello",
     )
     assert backend.address.startswith("127.")
-    network = client.NetworkingV1Api(cluster.api)
-    assert cluster.wait_for(
-        lambda: network.read_namespaced_ingress("shop", namespace).status.load_balancer.ingress, 20, "its status"
-    )
 
 
 def test_the_directory_is_trusted_by_its_ca_file_alone(cluster: Cluster) -> None:

@@ -1,13 +1,26 @@
 """Small HTTP requests to the cluster's own parts; proxies of the environment are never used."""
 
 import http.client
+import json
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
 
 def get(url: str, *, ca: Path | None = None, client: Path | None = None, timeout: float = 3.0) -> tuple[int, bytes]:
-    """Return status and body of a GET.
+    """Return status and body of a GET; as `_ask`."""
+    return _ask("GET", url, None, ca=ca, client=client, timeout=timeout)
+
+
+def post(url: str, body: object, *, timeout: float = 5.0) -> tuple[int, bytes]:
+    """Return status and body of a POST with a body in JSON; as `_ask`."""
+    return _ask("POST", url, json.dumps(body), ca=None, client=None, timeout=timeout)
+
+
+def _ask(
+    method: str, url: str, body: str | None, *, ca: Path | None, client: Path | None, timeout: float
+) -> tuple[int, bytes]:
+    """Return status and body of an answer.
 
     `ca` is the file of roots for https; `client` a PEM file with a client's certificate and key. Raises
     OSError or http.client.HTTPException when there is no answer within `timeout` seconds.
@@ -25,7 +38,7 @@ def get(url: str, *, ca: Path | None = None, client: Path | None = None, timeout
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         # Pebble refuses requests without a User-Agent (RFC 8555, 6.1).
-        connection.request("GET", target, headers={"User-Agent": "certward-cluster"})
+        connection.request(method, target, body, {"User-Agent": "certward-cluster"})
         response = connection.getresponse()
         return response.status, response.read()
     finally:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import planes
+from e2e.bought import Seller
 from e2e.elsewhere import CurrentContext
 from e2e.local import Local
+from e2e.shops import Shop
 from e2e.world import World
 
 _TABLE = pytest.StashKey[list[str]]()
@@ -23,6 +25,20 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def seller(tmp_path_factory: pytest.TempPathFactory) -> Seller:
+    """Who sells certificates."""
+    return Seller(tmp_path_factory.mktemp("seller"))
+
+
+@pytest.fixture
+def shop(world: World, seller: Seller) -> Shop:
+    """An App that is served with a bought certificate for its two hosts."""
+    made = Shop(world, seller)
+    made.wait("Manual")
+    return made
 
 
 @pytest.fixture(scope="session")

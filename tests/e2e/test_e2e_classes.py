@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-import requests
 
 from cluster.handle import Cluster
 from e2e.local import Local
@@ -37,8 +36,7 @@ def both(cluster: Cluster) -> Iterator[dict[str, World]]:
 def lead(cluster: Cluster, hostname: str, plane: str) -> None:
     """Have DNS lead a hostname to a plane, as its owner does after a move."""
     address = cluster.env[f"CLUSTER_HTTP_{plane.upper()}"].partition(":")[0]
-    record = {"host": f"{hostname}.", "addresses": [address]}
-    requests.post(f"{cluster.env['CLUSTER_DNS_API']}/add-a", json=record, timeout=5).raise_for_status()
+    cluster.tell_dns("add-a", hostname, addresses=[address])
 
 
 def served_by(cluster: Cluster, both: dict[str, World], plane: str) -> Domain:

@@ -15,18 +15,6 @@ from e2e.world import Domain, World, condition, serial
 pytestmark = pytest.mark.cluster
 
 
-@pytest.fixture(scope="module")
-def seller(tmp_path_factory: pytest.TempPathFactory) -> Seller:
-    return Seller(tmp_path_factory.mktemp("seller"))
-
-
-@pytest.fixture
-def shop(world: World, seller: Seller) -> Shop:
-    made = Shop(world, seller)
-    made.wait("Manual")
-    return made
-
-
 def test_a_manual_certificate_is_served_and_told_of(shop: Shop) -> None:
     for domain, status in zip(shop.domains, shop.wait("Manual"), strict=True):
         certificate = status["certificate"]

@@ -11,18 +11,6 @@ from e2e.world import World, condition, serial
 pytestmark = pytest.mark.cluster
 
 
-@pytest.fixture(scope="module")
-def seller(tmp_path_factory: pytest.TempPathFactory) -> Seller:
-    return Seller(tmp_path_factory.mktemp("seller"))
-
-
-@pytest.fixture
-def shop(world: World, seller: Seller) -> Shop:
-    made = Shop(world, seller)
-    made.wait("Manual")
-    return made
-
-
 def test_those_that_share_a_certificate_go_over_together(world: World, seller: Seller) -> None:
     """One of two cannot have an automatic certificate yet; the other one's waits, and says for whom."""
     namespace = world.shop()

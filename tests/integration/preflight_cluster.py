@@ -1,9 +1,7 @@
 """The world around a hostname as the operator of the local cluster sees it: DNS and web servers that go wrong."""
 
-import json
 import socket
 import threading
-import urllib.request
 from contextlib import ExitStack, suppress
 
 import dns.message
@@ -31,7 +29,7 @@ class Outside:
     """
 
     def __init__(self, cluster):
-        self._api = cluster.env["CLUSTER_DNS_API"]
+        self._cluster = cluster
         host, _, port = cluster.env["CLUSTER_HTTP"].rpartition(":")
         self.ingress = host, int(port)
         self.pages = {}
@@ -57,12 +55,7 @@ class Outside:
 
     def tell(self, endpoint, hostname, **what):
         """Set something at the cluster's DNS."""
-        body = json.dumps({"host": f"{hostname}.", **what}).encode()
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            urllib.request.Request(f"{self._api}/{endpoint}", body),  # noqa: S310 - the address is the cluster's own
-            timeout=5,
-        ) as response:
-            assert response.status == 200
+        self._cluster.tell_dns(endpoint, hostname, **what)
 
     def point(self, hostname, address):
         """Have a hostname lead somewhere, for everybody."""

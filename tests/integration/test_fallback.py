@@ -1,13 +1,9 @@
 """Two CAs: when the first cannot issue the second does, for as long as it has to, and the status says so."""
 
-import http.client
-import json
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from http import HTTPStatus
-from typing import Any
 
 import pytest
 from kubernetes import client
@@ -106,16 +102,6 @@ def refresh(cluster: Cluster, namespace: str, name: str) -> str:
     return annotations(cluster, namespace, name)["certward.dev/issuer"]
 
 
-def tell_dns(cluster: Cluster, endpoint: str, hostname: str, **what: Any) -> None:
-    """Set or clear records at the cluster's DNS server."""
-    connection = http.client.HTTPConnection(cluster.env["CLUSTER_DNS_API"].removeprefix("http://"), timeout=5)
-    try:
-        connection.request("POST", f"/{endpoint}", json.dumps({"host": f"{hostname}.", **what}))
-        assert connection.getresponse().status == HTTPStatus.OK
-    finally:
-        connection.close()
-
-
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
 def test_the_second_takes_over_from_a_first_that_is_away(
     cluster: Cluster, both: tuple[OwnPebble, OwnPebble], shop: str, how: str
@@ -197,14 +183,14 @@ def test_caa_decides_who_issues(cluster: Cluster, detour: Detour, shop: str) -> 
     names = {"to-second": "second.example", "to-nobody": "third.example"}
     hostnames = {name: observer.hostname(name, shop) for name in names}
     for name, issuer in names.items():
-        tell_dns(cluster, "add-caa", hostnames[name], policies=[{"tag": "issue", "value": issuer}])
+        cluster.tell_dns("add-caa", hostnames[name], policies=[{"tag": "issue", "value": issuer}])
     try:
         add(cluster, shop, *names)
         found, took = settled(cluster, shop, ["to-second"], 30)
         told = until_told(cluster, shop, "to-nobody", "CAAForbids")
     finally:
         for hostname in hostnames.values():
-            tell_dns(cluster, "clear-caa", hostname)
+            cluster.tell_dns("clear-caa", hostname)
     print(f"\nCAA: the second issued after {took:.1f} s; {told['message']}")
     assert annotations(cluster, shop, "to-second")["certward.dev/issuer"] == "second"
     assert "CAA" in said_of_issuance(found["to-second"])
@@ -217,7 +203,7 @@ def test_caa_that_forbids_the_second_is_respected(
     cluster: Cluster, limited: Detour, shop: str, pebbles: tuple[OwnPebble, OwnPebble]
 ) -> None:
     log, hostname = pebbles[1].says(), observer.hostname("to-first", shop)
-    tell_dns(cluster, "add-caa", hostname, policies=[{"tag": "issue", "value": "first.example"}])
+    cluster.tell_dns("add-caa", hostname, policies=[{"tag": "issue", "value": "first.example"}])
     try:
         add(cluster, shop, "to-first")
 
@@ -229,7 +215,7 @@ def test_caa_that_forbids_the_second_is_respected(
         limited.retry_after = 0
         _, took = settled(cluster, shop, ["to-first"], 60)
     finally:
-        tell_dns(cluster, "clear-caa", hostname)
+        cluster.tell_dns("clear-caa", hostname)
     print(f"\nCAA forbids the second, the first limits: {reason}; issued by the first {took:.1f} s after it could")
     assert annotations(cluster, shop, "to-first")["certward.dev/issuer"] == "first"
     assert log.orders() == []

@@ -365,6 +365,30 @@ def test_what_was_written_is_never_repeated(text):
     assert "https://" not in str(caught.value) or "must be an https:// URL" in str(caught.value)
 
 
+ZONE = "challenge: {dns01: {rfc2136: {server: ns.e.de, zone: a.e.de, tsigSecretRef: {name: a, key: b}}}}"
+
+
+@pytest.mark.parametrize(
+    ("rest", "warns"),
+    [
+        ("", True),
+        ("hostnames: [{pattern: a.e.de, namespaces: [x]}, {pattern: '*.b.a.e.de', namespaces: [x]}]", True),
+        ("hostnames: [{pattern: '*.ra.e.de', namespaces: [x]}]", True),
+        ("hostnames: [{pattern: '*.a.e.de', namespaces: [x]}]", False),
+        ("hostnames: [{pattern: '*.e.de', namespaces: []}]", False),
+        ("hostnamesDefault: deny", False),
+    ],
+)
+def test_a_zone_that_everybody_may_claim_is_warned_of(rest, warns):
+    said = parse(f"{ZONE}\n{rest}", HERE).warnings()
+    assert bool(said) == warns
+    assert not said or "zone a.e.de" in said[0]
+
+
+def test_nothing_is_warned_of_without_a_zone():
+    assert not parse("hostnamesDefault: allow", HERE).warnings()
+
+
 def test_ca_bundle_as_text(root_pem):
     text = yaml.safe_dump({"issuers": [{"name": "a", "directory": DIRECTORY, "caBundle": root_pem}]})
     assert parse(text, HERE).issuers[0].ca_bundle == root_pem.encode()

@@ -139,6 +139,12 @@ CASES: dict[str, tuple[Finding, Verdict, str, str]] = {
         "changed at 2026-11-23T12",
         "rollout restart",
     ),
+    "configuration with a danger": (
+        op.configuration("a", "", NOW, NOW + DAY, ("Anybody may.",)),
+        WARNS,
+        "Anybody may.",
+        "hostnames",
+    ),
     "configuration unseen": (op.configuration(UNSEEN, "", None, None), BLIND, "you may not", ""),
     "Traefik": (
         ing.engine("t", DIALECTS["traefik"].capabilities, is_used=True),

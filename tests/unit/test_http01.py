@@ -9,7 +9,7 @@ from ipaddress import ip_network
 import pytest
 
 from certward.acme.http01 import Answerer
-from certward.names import CHALLENGE_PATH
+from certward.names import ANSWERER_HEADER, CHALLENGE_PATH
 
 A_TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"  # noqa: S105 - the example of RFC 8555
 PATH = f"{CHALLENGE_PATH}{A_TOKEN}"
@@ -61,6 +61,7 @@ def test_a_token_is_answered_with_the_key_authorization(answerer, host):
     assert (status, body) == (200, f"{A_TOKEN}.PRINT".encode())
     assert headers["Content-Type"] == "text/plain"
     assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers[ANSWERER_HEADER] == "1"
     assert headers["Cache-Control"] == "no-store"
     assert (answerer.answered, answerer.refused) == (1, 0)
 

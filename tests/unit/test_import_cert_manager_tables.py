@@ -346,7 +346,7 @@ def test_a_wildcard_has_an_app_of_its_own_that_is_not_turned_on():
     on = {one["metadata"]["name"]: one["spec"]["certificates"]["automatic"] for one in result.apps}
     assert sorted(on.values()) == [False, True]
     assert len(result.domains) == 2
-    assert "DNS-01" in words(result, "Ingress")
+    assert "challenge.dns01" in words(result, "Ingress")
 
 
 @pytest.mark.parametrize(

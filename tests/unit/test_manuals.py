@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import chains
 from builders import app, domain
 from certward.kube.cache import Cache
 from certward.names import LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
@@ -54,12 +55,12 @@ def served(name, secret, namespace="team-a", *, source="Manual", issued="Manual"
     return domain(name, namespace, hostname=f"{name}.example.com", status=status, **of)
 
 
-def manual_of(store, one, *others, of=BOUGHT, automatic=None):
+def manual_of(store, one, *others, of=BOUGHT, automatic=None, roots=b"", now=NOW):
     cache = Cache()
     for resource in (of, one, *others):
         cache.put(resource)
-    manuals = Manuals(store, cache, Secrets(store), CLASSES, b"")
-    (found,) = manuals.of(one, of, automatic or SecretState(), NOW)
+    manuals = Manuals(store, cache, Secrets(store), CLASSES, roots)
+    (found,) = manuals.of(one, of, automatic or SecretState(), now)
     return found
 
 
@@ -75,6 +76,27 @@ def test_an_old_domain_does_not_take_the_certificate_of_a_younger_one_away_by_na
     assert manual_of(store, before, theirs, of=naming).collides_with == ""
     younger = served("shop", "b-www-tls", created_at=YOUNG.replace(year=2026))
     assert manual_of(store, younger, theirs, of=naming).collides_with == "team-a-b/www"
+
+
+@pytest.mark.parametrize(
+    ("is_trusted", "is_served", "came", "intrudes_on"),
+    [
+        (True, True, YOUNG, ""),
+        (True, True, OLD, "team-b/api"),
+        (True, False, YOUNG, "team-b/api"),
+        (False, True, YOUNG, "team-b/api"),
+    ],
+)
+def test_a_newcomer_takes_no_trusted_certificate_away_that_is_served(store, is_trusted, is_served, came, intrudes_on):
+    root, intermediate = chains.hierarchy()
+    bought = chains.leaf("*.example.com", issuer=intermediate)
+    data = {"tls.crt": encode(bought.pem + intermediate.pem), "tls.key": encode(bought.key_pem)}
+    store.put({"metadata": {"name": "bought"}, "type": "kubernetes.io/tls", "data": data})
+    since = chains.NOW.replace(year=2023)
+    mine = served("www", "bought" if is_served else "", created_at=since)
+    newcomer = domain("api", "team-b", hostname="api.example.com", created_at=came)
+    found = manual_of(store, mine, newcomer, roots=root.pem if is_trusted else b"", now=chains.NOW)
+    assert found.intrudes_on == intrudes_on
 
 
 @pytest.mark.parametrize(

@@ -32,3 +32,13 @@ def test_an_order_that_is_dropped_leaves_nothing_behind():
     memory.order_issuer, memory.order_created_at, memory.wait_until = "main", "2026-11-23T12:00:00Z", 99.0
     memory.drop_order()
     assert (memory.order, memory.order_issuer, memory.order_created_at, memory.wait_until) == (None, "", "", 0.0)
+
+
+def test_what_was_seen_for_one_issuer_says_nothing_to_another():
+    memory = Memories(NOW).of(WWW, "uid")
+    memory.look_for("first")
+    memory.is_preflighted, memory.preflight_since = True, 7.0
+    memory.look_for("first")
+    assert memory.is_preflighted
+    memory.look_for("second")
+    assert (memory.is_preflighted, memory.preflight_since, memory.preflighted_for) == (False, None, "second")

@@ -58,6 +58,11 @@ class AccountKey:
         )
         return bytes(signed.json_dumps().encode())
 
+    @property
+    def public_jwk(self) -> dict[str, Any]:
+        """The public half as a JWK (RFC 7517)."""
+        return dict(self._jwk.public_key().to_json())
+
     def endorse(self, old: "AccountKey", *, account_url: str, url: str) -> bytes:
         """What the new key of an account says of itself (RFC 8555, 7.3.5); the old one signs it as a request's payload.
 
@@ -66,7 +71,7 @@ class AccountKey:
             account_url: the account.
             url: of the CA's keyChange.
         """
-        payload = json.dumps({"account": account_url, "oldKey": old._jwk.public_key().to_json()})  # noqa: SLF001 - own
+        payload = json.dumps({"account": account_url, "oldKey": old.public_jwk})
         signed = jws.JWS.sign(payload.encode(), key=self._jwk, alg=self._algorithm, nonce=None, url=url)
         return bytes(signed.json_dumps().encode())
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from certward.names import CHALLENGE_PATH
+from certward.names import ANSWERER_HEADER, CHALLENGE_PATH
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Server": "certward",
+    ANSWERER_HEADER: "1",
 }
 
 

@@ -252,7 +252,7 @@ def _load(kubeconfig: str | None, context: str | None) -> tuple[Any, Place]:
     files = kubeconfig or os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
     is_there = any(Path(file).is_file() for file in files.split(os.pathsep) if file)
     if not is_there and not kubeconfig and (_IN_CLUSTER / "token").is_file():
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        config.load_incluster_config(client_configuration=configuration)
         namespace = (_IN_CLUSTER / "namespace").read_text(encoding="utf-8").strip()
         return client.ApiClient(configuration), Place("", namespace or "default")
     if not is_there:
@@ -261,7 +261,7 @@ def _load(kubeconfig: str | None, context: str | None) -> tuple[Any, Place]:
             "variable KUBECONFIG."
         )
     try:
-        contexts, current = config.list_kube_config_contexts(files)  # type: ignore[no-untyped-call]
+        contexts, current = config.list_kube_config_contexts(files)
     except (config.ConfigException, OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise no_cluster(f"The kubeconfig {files} cannot be read: {error}") from None
     chosen = context or (current or {}).get("name", "")
@@ -270,9 +270,7 @@ def _load(kubeconfig: str | None, context: str | None) -> tuple[Any, Place]:
         there = ", ".join(sorted(known)) or "none at all"
         raise no_cluster(f"The kubeconfig has no context {chosen}; it has {there}.")
     try:
-        config.load_kube_config(  # type: ignore[no-untyped-call]
-            files, context=chosen, client_configuration=configuration, persist_config=False
-        )
+        config.load_kube_config(files, context=chosen, client_configuration=configuration, persist_config=False)
     except (config.ConfigException, OSError, ValueError, TypeError) as error:
         raise no_cluster(f"The context {chosen} of the kubeconfig cannot be used: {error}") from None
     return client.ApiClient(configuration), Place(chosen, known[chosen].get("namespace") or "default")

@@ -174,5 +174,6 @@ def _declare(function: Callable[..., None], parameters: list[inspect.Parameter])
     context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     # Keyword-only, so that one without a default may follow one that has it; typer calls by keyword.
     own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-    function.__signature__ = inspect.Signature([context, *own])  # type: ignore[attr-defined]
+    # As inspect.signature reads it (PEP 362); typeshed gives functions no such attribute.
+    vars(function)["__signature__"] = inspect.Signature([context, *own])
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in [context, *own]}

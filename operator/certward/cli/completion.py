@@ -14,7 +14,7 @@ def contexts(incomplete: str) -> list[str]:
     def names() -> list[str]:
         from kubernetes import config
 
-        found, _ = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
+        found, _ = config.list_kube_config_contexts()
         return [entry["name"] for entry in found]
 
     return _matching(names, incomplete)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from certward.config import fields
-from certward.model.hostnames import HostnameRule
+from certward.model.hostnames import HostnameRule, is_wildcard
 from certward.model.profiles import REVISIONS
 
 LETS_ENCRYPT: Final = "https://acme-v02.api.letsencrypt.org/directory"
@@ -251,6 +251,24 @@ class Config(_Model):
     def issuer(self, name: str) -> IssuerConfig | None:
         """Return the issuer of that name."""
         return next((issuer for issuer in self.issuers if issuer.name == name), None)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the configuration allows though hardly anybody who shares a cluster means it, a sentence each.
+
+        With DNS-01 nobody has to receive a name's traffic to get a certificate for it: whoever may claim a name in
+        the zone, such as that of a mail server elsewhere, could then pass for it.
+        """
+        rfc2136 = self.challenge.dns01.rfc2136
+        if rfc2136 is None or self.hostnames_default != "allow":
+            return ()
+        within = f".{rfc2136.zone}"
+        if any(is_wildcard(rule.pattern) and within.endswith(rule.pattern[1:]) for rule in self.hostnames):
+            return ()
+        sentence = (
+            f"Every namespace may claim names in the zone {rfc2136.zone} and gets certificates for them by DNS-01, "
+            f"wherever they lead: hostnamesDefault is allow and no rule in hostnames names *.{rfc2136.zone}."
+        )
+        return (sentence,)
 
     @property
     def hostname_rules(self) -> tuple[HostnameRule, ...]:

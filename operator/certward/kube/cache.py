@@ -195,14 +195,27 @@ class Cache:
             found = [self._objects[key] for key in keys]
         return sorted((d for d in found if isinstance(d, Domain)), key=lambda d: d.meta.name)
 
-    def owner_elsewhere(self, names: Iterable[str], namespace: str) -> str:
-        """Who else owns a hostname that a certificate is for: "namespace/name" of a Domain elsewhere, or empty."""
+    def owner_elsewhere(self, names: Iterable[str], namespace: str, *, before: Domain | None = None) -> str:
+        """Who else owns a hostname that a certificate is for: "namespace/name" of a Domain elsewhere, or empty.
+
+        Args:
+            names: those that the certificate is for.
+            namespace: the one that has the certificate.
+            before: leaves out Domains that are younger than this one.
+        """
         with self._lock:
             # A name below a wildcard of somebody else's is theirs as well, and goes before it at an ingress.
             keys = {key for name in names for key in self._claimants(name.lower())}
             found = [self._objects[key] for key in keys if key.namespace != namespace]
         owners = [d for d in found if isinstance(d, Domain) and self._is_claimant(d) and self.owner_of(d) is d]
-        return min((f"{d.meta.namespace}/{d.meta.name}" for d in owners), default="")
+        return min(
+            (
+                f"{d.meta.namespace}/{d.meta.name}"
+                for d in owners
+                if before is None or d.meta.age_order < before.meta.age_order
+            ),
+            default="",
+        )
 
     def _covered(self, name: str) -> set[Key]:
         covered = set(self._by_hostname.get(name, ()))

@@ -37,14 +37,10 @@ def load_api_client(connections: int) -> kubernetes_client.ApiClient:
     """
     configuration = kubernetes_client.Configuration()
     try:
-        kubernetes_config.load_incluster_config(  # type: ignore[no-untyped-call]
-            client_configuration=configuration
-        )
+        kubernetes_config.load_incluster_config(client_configuration=configuration)
     except kubernetes_config.ConfigException:
         try:
-            kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
-                client_configuration=configuration
-            )
+            kubernetes_config.load_kube_config(client_configuration=configuration)
         except kubernetes_config.ConfigException as error:
             raise Rejected("NoCluster", f"no cluster to talk to: {error}") from None
     configuration.connection_pool_maxsize = connections

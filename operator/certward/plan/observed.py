@@ -122,6 +122,7 @@ class Observed:
         is_pointed_here: a look from outside has shown that the hostname leads here, or does not; None: not looked.
         dns_warning: what that look found amiss without its being certain, as a sentence.
         ingress_class: the class that the App asks for, or the default one.
+        shares_certificate: the certificate is other hosts' as well; a handshake does not show a route of its own.
         ways: what is known of the ways to prove control over the hostname.
         unrevoked: why the last attempt at the revocation that is asked for failed; None when there was none.
     """
@@ -163,6 +164,7 @@ class Observed:
     is_pointed_here: bool | None = None
     dns_warning: str = ""
     ingress_class: str = ""
+    shares_certificate: bool = False
     ways: Ways = field(default_factory=Ways)
     unrevoked: Unrevoked | None = None
 

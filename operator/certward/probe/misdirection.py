@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from certward.names import PROBE_PATH
 from certward.probe.httpget import http_get
 from certward.probe.link import ProbeFailed
 
@@ -28,7 +29,7 @@ def misdirected(
         answer = http_get(
             address,
             asked_for,
-            "/.well-known/certward-probe",
+            PROBE_PATH,
             tls=True,
             server_name=opened_for,
             timeout=timeout,

@@ -18,7 +18,7 @@ from certward.names import ANNOTATION_DEFAULT_REVISION, API_VERSION
 from certward.plan import app as decisions
 from certward.plan.events import of_app
 from certward.plan.observed import label
-from certward.runtime.builtin import Builtins
+from certward.runtime.builtin import Builtins, Told
 from certward.runtime.classes import Classes
 from certward.runtime.events import Events
 from certward.runtime.memory import Memories
@@ -79,16 +79,17 @@ class Apps:
         issuer = app.issuer or next((issuer.name for issuer in self._config.issuers), "")
         configured = self._config.issuer(issuer)
         ingress_class = self._classes.name_for(app)
+        builtin = self._builtins.told(app)
         return decisions.Resolved(
             effective=effective,
-            grades=self._grades(app, domains),
+            grades=self._grades(domains, builtin),
             issuer=issuer,
             acme_profile=app.acme_profile or (configured.profile if configured else ""),
             ingress_class=ingress_class,
             is_shown=self._is_shown(app, effective, domains),
             problem=self._problem(app),
-            hostname=self._builtins.hostname(app),
-            hostname_served=self._builtins.condition(app),
+            hostname=builtin.hostname if builtin else "",
+            hostname_served=builtin.condition if builtin else None,
         )
 
     def _is_shown(self, app: App, effective: Effective, domains: Sequence[Domain]) -> bool:
@@ -109,10 +110,9 @@ class Apps:
                 return False
         return True
 
-    def _grades(self, app: App, domains: Sequence[Domain]) -> Sequence[Grade] | None:
+    def _grades(self, domains: Sequence[Domain], builtin: Told | None) -> Sequence[Grade] | None:
         """The grades of the hosts that are served; None while one of them has not been scanned by this process."""
-        builtin = self._builtins.proof(app)
-        found = [Grade(builtin.grade, builtin.grade_capped_by)] if builtin and builtin.grade else []
+        found = [builtin.grade] if builtin and builtin.grade else []
         for domain in domains:
             if not is_true(domain.status.get("conditions") or (), "Served"):
                 continue

@@ -2,7 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from certward.config import Config
 from certward.errors import Blocked, Rejected
@@ -10,6 +10,7 @@ from certward.kube.cache import Cache
 from certward.kube.ensure import Ensurer
 from certward.kube.foreign import ForeignRoutes
 from certward.model.conditions import Condition, no
+from certward.model.grade import Grade
 from certward.model.resources import App, Builtin, Key, builtin_hostname, key_of
 from certward.plan import builtin as decisions
 from certward.plan.builtin import SERVED
@@ -30,6 +31,20 @@ log = logging.getLogger(__name__)
 _BLOCKED_RETRY = timedelta(seconds=30)
 #: A scan, and the redirect that follows it; more is a mistake.
 _MOST_LOOKS = 8
+
+
+class Told(NamedTuple):
+    """What an App's status says of its built-in hostname.
+
+    Attributes:
+        hostname: it.
+        condition: whether it is served.
+        grade: of what is served; None while it has not been scanned.
+    """
+
+    hostname: str
+    condition: Condition
+    grade: Grade | None
 
 
 class Builtins:
@@ -68,19 +83,15 @@ class Builtins:
             return ""
         return builtin_hostname(app, self._platform.suffix)
 
-    def condition(self, app: App) -> Condition | None:
-        """What is to be said of it in the App's status; None where it has none."""
+    def told(self, app: App) -> Told | None:
+        """What is to be said of it in the App's status, all of it at one moment; None where it has none."""
         hostname = self.hostname(app)
         if not hostname:
             return None
         memory = self._memories.peek(_key(app))
-        obstacle = memory.obstacle if memory else ""
-        return self._condition(app, hostname, memory.proof if memory else None, obstacle)
-
-    def proof(self, app: App) -> Proof | None:
-        """What the last handshake with it showed in this process; None: there was none."""
-        memory = self._memories.peek(_key(app))
-        return memory.proof if memory else None
+        proof, obstacle = (memory.proof, memory.obstacle) if memory else (None, "")
+        grade = Grade(proof.grade, proof.grade_capped_by) if proof and proof.grade else None
+        return Told(hostname, self._condition(app, hostname, proof, obstacle), grade)
 
     def reconcile(self, key: Key) -> tuple[timedelta | None, set[Key]]:
         """Bring one hostname as far as it goes now.
@@ -101,9 +112,11 @@ class Builtins:
             return None, set()
         domain = _domain(app, hostname)
         memory = self._memories.of(key, app.meta.uid)
+        graded = memory.proof.grade if memory.proof else ""
         again = self._bring(app, domain, memory)
         said = self._condition(app, hostname, memory.proof, memory.obstacle)
-        return again, {key_of(app)} if _is_news(app, said) else set()
+        is_regraded = graded != (memory.proof.grade if memory.proof else "")
+        return again, {key_of(app)} if is_regraded or _is_news(app, said) else set()
 
     def remove(self, app: App) -> None:
         """Take the routes of an App's built-in hostname away."""
@@ -160,6 +173,7 @@ class Builtins:
             proof=memory.proof,
             probe_interval=self._config.probe.interval,
             ingress_class=ingress_class,
+            shares_certificate=True,
         )
 
     def _condition(self, app: App, hostname: str, proof: Proof | None, obstacle: str) -> Condition:

@@ -124,7 +124,9 @@ class Gatherer:
             order_created_at=memory.order_created_at or str(order.get("createdAt") or ""),
             is_unanswered=memory.order is None or any(not one.answered for one in memory.order.pending),
             turn=_turn(memory, issuer),
-            is_preflighted=memory.is_preflighted and time.monotonic() - memory.preflight_seen < _PREFLIGHT_BELIEVED,
+            is_preflighted=memory.is_preflighted
+            and memory.preflighted_for == issuer
+            and time.monotonic() - memory.preflight_seen < _PREFLIGHT_BELIEVED,
             proof=memory.proof,
             window=advice.window if advice else None,
             advice_in=timedelta(seconds=advice.ask_at - time.monotonic()) if advice else None,

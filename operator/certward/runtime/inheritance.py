@@ -5,16 +5,14 @@ import logging
 from certward.acme import certificates
 from certward.acme.client import Issuer
 from certward.acme.order import Order
-from certward.errors import OperatorError
 from certward.logs import say
 from certward.model.resources import key_of
 from certward.plan.observed import Observed
-from certward.runtime.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
 
-def is_inherited(observed: Observed, issuer: Issuer, order: Order, ledger: Ledger) -> bool:
+def is_inherited(observed: Observed, issuer: Issuer, order: Order) -> bool:
     """Whether an order that was just placed would be granted for what was proven before its Domain had the hostname.
 
     A CA keeps authorizations for weeks, by account and hostname, and knows nothing of namespaces. Whose they are need
@@ -23,18 +21,13 @@ def is_inherited(observed: Observed, issuer: Issuer, order: Order, ledger: Ledge
     order, and the next one will be. A crash in between leaves nothing behind but an order that nobody goes on with.
 
     Raises:
-        OperatorError: the CA could not or would not.
+        OperatorError: the CA could not or would not; the same order may be looked at again.
     """
-    domain, key = observed.domain, key_of(observed.domain)
+    domain = observed.domain
     if issuer.name in (domain.status.get("clearedIssuers") or ()):
         return False
-    try:
-        found = certificates.give_up_inherited(issuer, order)
-    except OperatorError:
-        ledger.failed(issuer.name, key, is_validation=False)
-        raise
+    found = certificates.give_up_inherited(issuer, order)
     if found:
-        ledger.failed(issuer.name, key, is_validation=False)
         words = f"what was proven to {issuer.name} before is given up"
-        say(log, logging.INFO, key, words, hostname=domain.hostname, issuer=issuer.name)
+        say(log, logging.INFO, key_of(domain), words, hostname=domain.hostname, issuer=issuer.name)
     return found

@@ -22,7 +22,7 @@ from certward.runtime.dns01 import Dns01
 from certward.runtime.inheritance import is_inherited
 from certward.runtime.issuers import Issuers
 from certward.runtime.ledger import Ledger
-from certward.runtime.memory import Advice, Memory, Waiting
+from certward.runtime.memory import Advice, Memory, Placed, Waiting
 from certward.runtime.metrics import CERTIFICATES
 from certward.runtime.preflight import Preflights
 from certward.runtime.secrets import Secrets
@@ -153,8 +153,37 @@ class Issuance:
         memory.advice = Advice(facts.fingerprint_sha256, window, ask_at)
 
     def _place(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
-        domain, app, key = observed.domain, observed.app, key_of(observed.domain)
+        domain, key = observed.domain, key_of(observed.domain)
         issuer = self._issuers.ready(plan.issuer)
+        if memory.placed and memory.placed.issuer != plan.issuer:
+            self._ledger.failed(memory.placed.issuer, key, is_validation=False)
+            memory.placed = None
+        if memory.placed is None:
+            memory.placed = self._order(observed, plan, issuer, memory)
+        placed = memory.placed
+        if placed is None:
+            return None
+        try:
+            is_usable = not is_inherited(observed, issuer, placed.order)
+        except OperatorError as failure:
+            if not isinstance(failure, Transient | RateLimited | IssuerUnusable) or failure.reason == "OrderInvalid":
+                self._ledger.failed(plan.issuer, key, is_validation=False)
+                memory.placed = None
+            raise  # otherwise the same order is looked at again
+        memory.placed = None
+        if not is_usable:
+            self._ledger.failed(plan.issuer, key, is_validation=False)
+            return None
+        memory.order = placed.order
+        memory.order_issuer = plan.issuer
+        memory.order_created_at = placed.created_at
+        memory.wait_until = 0.0
+        _say(logging.INFO, domain, f"ordered at {plan.issuer}: {plan.why}", issuer=plan.issuer)
+        return None
+
+    def _order(self, observed: Observed, plan: Plan, issuer: Issuer, memory: Memory) -> Placed | None:
+        """Place an order, its key kept before; None where it has to wait for its turn."""
+        domain, app, key = observed.domain, observed.app, key_of(observed.domain)
         replaces = _replaced(observed, plan.issuer) if "renewalInfo" in issuer.directory() else ""
         request = _request(observed, plan.issuer, replaces)
         wait = self._ledger.ask(plan.issuer, request)
@@ -198,14 +227,7 @@ class Issuance:
             self._ledger.failed(plan.issuer, key, is_validation=False)  # the CA may have taken it
             raise
         self._ledger.placed(plan.issuer, key)
-        if is_inherited(observed, issuer, order, self._ledger):
-            return None
-        memory.order = order
-        memory.order_issuer = plan.issuer
-        memory.order_created_at = format_time(datetime.now(UTC))
-        memory.wait_until = 0.0
-        _say(logging.INFO, domain, f"ordered at {plan.issuer}: {plan.why}", issuer=plan.issuer)
-        return None
+        return Placed(plan.issuer, order, format_time(datetime.now(UTC)))
 
     def _advance(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         domain = observed.domain

@@ -56,7 +56,7 @@ class Manuals:
             found.append(
                 Manual(
                     secret,
-                    intrudes_on=self._cache.owner_elsewhere(facts.hostnames, domain.meta.namespace),
+                    intrudes_on=self._intrudes_on(domain, secret, facts),
                     collides_with=self._collides_with(domain, name) if has_one_store else "",
                     taken_from=self._taken_from(domain, secret, facts) if has_one_store else "",
                     awaited=self._awaited(domain, name, now) if has_one_store and automatic.facts else "",
@@ -67,6 +67,16 @@ class Manuals:
     def served_with(self, domain: Domain, secret: str) -> list[Domain]:
         """The other Domains of the namespace that are served with a Secret."""
         return [d for d in self._cache.served_with(domain.meta.namespace, secret) if key_of(d) != key_of(domain)]
+
+    def _intrudes_on(self, domain: Domain, secret: ManualSecret, facts: CertificateFacts) -> str:
+        """A Domain of another namespace for whose hostname it is, too, as "namespace/name".
+
+        Where a CA has vouched for its names and it is served already, a newcomer does not take it away by claiming one
+        of them. One that anybody can sign for any name gives way.
+        """
+        stays = secret.is_trusted and _served_secret(domain) == secret.name
+        before = domain if stays else None
+        return self._cache.owner_elsewhere(facts.hostnames, domain.meta.namespace, before=before)
 
     def _collides_with(self, domain: Domain, secret: str) -> str:
         """Whose Secret the ingress cannot tell from this one, as "namespace/name" of the Domain that had it first.

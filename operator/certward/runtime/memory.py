@@ -68,6 +68,20 @@ class Waiting(NamedTuple):
     reason: str
 
 
+class Placed(NamedTuple):
+    """An order that is not known yet to rest on nothing that an earlier owner of the hostname has proven.
+
+    Attributes:
+        issuer: at whom.
+        order: it.
+        created_at: when it was placed, RFC 3339.
+    """
+
+    issuer: str
+    order: "Order"
+    created_at: str
+
+
 @dataclass(slots=True)
 class Memory:
     """Of one Domain.
@@ -76,8 +90,10 @@ class Memory:
         order: the open order as the CA last described it.
         order_issuer: the issuer that it was placed with.
         order_created_at: when, RFC 3339.
+        placed: one that is looked at before it is gone on with; trouble of the CA's meanwhile costs no other one.
         is_resumed: the open order was placed by an earlier process.
         is_preflighted: the challenge path has been seen to work since the last failure.
+        preflighted_for: the issuer that the look was or is for; CAA may let one issue and another not.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
         flight: the look from outside that is under way.
         is_pointed_here: what the last one found: the hostname leads here, or not; None: there was none.
@@ -112,8 +128,10 @@ class Memory:
     order: "Order | None" = None
     order_issuer: str = ""
     order_created_at: str = ""
+    placed: Placed | None = None
     is_resumed: bool = False
     is_preflighted: bool = False
+    preflighted_for: str = ""
     preflight_since: float | None = None
     flight: Future[Outcome] | None = None
     is_pointed_here: bool | None = None
@@ -153,6 +171,13 @@ class Memory:
             self.flight = None
             self.http_failure = None
         self.ingress_class = ingress_class
+
+    def look_for(self, issuer: str) -> None:
+        """Look at the hostname for this issuer; what was seen for another one says nothing."""
+        if self.preflighted_for != issuer:
+            self.is_preflighted = False
+            self.preflight_since = self.flight = self.dns_flight = None
+        self.preflighted_for = issuer
 
     def drop_order(self) -> None:
         """Forget the order; a next attempt starts from the beginning."""

@@ -69,6 +69,7 @@ class Preflights:
         Raises:
             OperatorError: something is wrong with the hostname, or the CA or the API server could not be asked.
         """
+        memory.look_for(plan.issuer)
         if observed.challenge != "http-01":
             return self._by_dns.step(observed, plan, memory)
         try:

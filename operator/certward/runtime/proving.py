@@ -1,21 +1,25 @@
 """Proof by handshake: what the ingress really serves for a hostname, held against what is declared."""
 
+import secrets
 import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from certward.config import Config
 from certward.kube.cache import Cache
-from certward.model import grade, keys, pki, profiles
+from certward.model import grade, hostnames, keys, pki, profiles
 from certward.model.pki import CertificateFacts
 from certward.model.resources import Domain, key_of
+from certward.names import ANSWERER_HEADER, PROBE_PATH
 from certward.plan import enforcement
 from certward.plan.domain import DISTURBANCE, PROOF_RETRY
 from certward.plan.enforcement import Accepted, Capabilities, Verdict
 from certward.plan.observed import Observed, Plan, Proof, label, max_age
 from certward.probe import tickets
 from certward.probe.handshake import Served, handshake, probe_name
+from certward.probe.httpget import http_get
 from certward.probe.link import ProbeFailed
 from certward.probe.misdirection import misdirected
 from certward.probe.scan import scan
@@ -132,12 +136,32 @@ class Prover:
             problem = f"No handshake with the ingress: {failure.message}"
             return Proof(at=now, problem=problem, since=since, expected=expected)
         fingerprint, problem = _judge(served, facts, observed.domain.hostname, now)
+        if not problem and observed.shares_certificate:
+            problem = self._is_led_elsewhere(observed, address)
         if problem:
             return Proof(at=now, fingerprint=fingerprint, problem=problem, since=since, expected=expected)
         if before and not _needs_scan(before, observed, fingerprint):
             return replace(before, at=now, problem="", since=None)
         shown = Proof(at=now, fingerprint=fingerprint, since=since, expected=expected)
         return self._scan(observed, facts, address, shown, memory)
+
+    def _is_led_elsewhere(self, observed: Observed, address: Address) -> str:
+        """Why the host is not served although its certificate is shown, as a sentence; empty when it is.
+
+        Who has no route of his own under the platform's wildcard is answered as a name is that nobody has: by the
+        answerer, or by the ingress itself as long as it does not know the wildcard's route either.
+        """
+        hostname = observed.domain.hostname
+        nobody = f"nobody-{secrets.token_hex(8)}.{hostnames.parent(hostname)}"
+        proxied = self._addresses.is_proxied(observed.app)
+        try:
+            by_nobody = _answer(address, nobody, proxy_protocol=proxied)
+            answered = _answer(address, hostname, proxy_protocol=proxied)
+        except ProbeFailed as failure:
+            return f"The ingress does not answer for the host: {failure.message}"
+        if answered == by_nobody or answered.is_answerers:
+            return "The ingress does not lead the host to the App yet."
+        return ""
 
     def _scan(
         self, observed: Observed, facts: CertificateFacts, address: Address, proof: Proof, memory: Memory
@@ -231,6 +255,21 @@ class Prover:
             if key_of(domain) != key_of(observed.domain) and (served.get("minVersion") or lowest) < lowest:
                 return probe_name(domain.hostname)
         return None
+
+
+class _Answer(NamedTuple):
+    """By what two answers are told apart."""
+
+    status: int
+    body: bytes
+    is_answerers: bool
+
+
+def _answer(address: Address, hostname: str, *, proxy_protocol: bool) -> _Answer:
+    found = http_get(
+        address, hostname, PROBE_PATH, tls=True, timeout=3.0, max_bytes=1024, proxy_protocol=proxy_protocol
+    )
+    return _Answer(found.status, found.body, ANSWERER_HEADER.lower() in found.headers)
 
 
 def _needs_scan(before: Proof, observed: Observed, fingerprint: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -64,7 +65,8 @@ def examine(session: Session, namespace: str) -> Iterator[Check]:
     )
     text, config, problem = _configuration(api, namespace)
     changed_at = _changed_at(api, namespace) if isinstance(text, str) else None
-    yield Check("Configuration", of_operator.configuration(text, problem, changed_at, _started_at(pods)))
+    dangers = () if isinstance(config, Unseen) else config.warnings()
+    yield Check("Configuration", of_operator.configuration(text, problem, changed_at, _started_at(pods), dangers))
     yield from _classes(session, config)
     yield from _issuers(config, text)
     yield Check("Clock", of_outside.clock("the API server", date, at))
@@ -194,7 +196,7 @@ def _classes(session: Session, config: Config | Unseen) -> Iterator[Check]:
     there: set[str] = set()
     unseen: Unseen | None = None
     for kind in ("IngressClass", "GatewayClass"):
-        listed = see(lambda kind=kind: list_any(api, kind))  # type: ignore[misc]
+        listed = see(partial(list_any, api, kind))
         if isinstance(listed, Unseen):
             unseen = listed
         else:

@@ -105,7 +105,11 @@ def deployment(body: Body | Unseen | None, pods: Sequence[Body] | Unseen, namesp
 
 
 def configuration(
-    text: str | Unseen, problem: str, changed_at: datetime | None, started_at: datetime | None
+    text: str | Unseen,
+    problem: str,
+    changed_at: datetime | None,
+    started_at: datetime | None,
+    dangers: Sequence[str] = (),
 ) -> Finding:
     """The operator's configuration.
 
@@ -114,6 +118,7 @@ def configuration(
         problem: the mistakes in it; empty when there are none.
         changed_at: when it was last written.
         started_at: when the operator last started; None where that cannot be seen.
+        dangers: what it allows though hardly anybody means it (`Config.warnings`).
     """
     if isinstance(text, Unseen):
         return not_looked_at(f"The configuration: {text.why}.")
@@ -127,6 +132,10 @@ def configuration(
             f"The configuration was changed at {format_time(changed_at)}, after the operator had started, which reads "
             "it once.",
             "kubectl rollout restart deployment/certward, in the operator's namespace",
+        )
+    if dangers:
+        return warning(
+            " ".join(dangers), "Say in hostnames which namespaces may claim what; see docs/configuration.md."
         )
     return ok("The configuration can be read and holds no mistake.")
 

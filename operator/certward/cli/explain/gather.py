@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from certward.acme.directory import look_at_directory
@@ -171,7 +172,7 @@ def _secret(api: Api, facts: Facts, domain: Domain, app: App | Unseen | None) ->
     candidates = [named] if named else [*of_app, domain.secret_name]
     found: list[tuple[str, SecretState | Unseen]] = []
     for name in candidates:
-        body = see(lambda name=name: api.get("Secret", domain.meta.namespace, name))  # type: ignore[misc]
+        body = see(partial(api.get, "Secret", domain.meta.namespace, name))
         found.append((name, body if isinstance(body, Unseen) else state_of(body, domain, facts.now)))
     good = [each for each in found if isinstance(each[1], SecretState) and each[1].facts]
     return (good or found)[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from certward.cli import classes
@@ -79,7 +80,7 @@ def _compared(api: Api, domain: Domain, class_: Class, candidates: Sequence[Sequ
     told = set(class_.dialect.reports(domain))
     for manifests in zip(*candidates, strict=True):
         ref = ObjectRef(*ref_of(manifests[0]))
-        live = see(lambda ref=ref: get_any(api, *ref))  # type: ignore[misc]
+        live = see(partial(get_any, api, *ref))
         label = f"{ref.kind} {ref.name}"
         if isinstance(live, Unseen):
             unseen.append(label)
@@ -128,10 +129,10 @@ def _foreign(api: Api, domain: Domain, class_: Class) -> tuple[tuple[str, ...], 
     found: list[str] = []
     blind = ""
     for kind in class_.dialect.reads:
-        listed = see(lambda kind=kind: list_any(api, kind))  # type: ignore[misc]
+        listed = see(partial(list_any, api, kind))
         if isinstance(listed, Unseen):
             blind = "routes in other namespaces"
-            listed = see(lambda kind=kind: list_any(api, kind, domain.meta.namespace))  # type: ignore[misc]
+            listed = see(partial(list_any, api, kind, domain.meta.namespace))
         for body in () if isinstance(listed, Unseen) else listed or ():
             meta = body["metadata"]
             if not is_managed(body) and domain.hostname in hosts_of(kind, body):
@@ -143,7 +144,7 @@ def _by_objects(api: Api, domain: Domain, name: str) -> Class | None:
     """The dialect in which something has been written for the Domain."""
     for dialect in DIALECTS.values():
         for ref in dialect.all_of(domain):
-            live = see(lambda ref=ref: get_any(api, *ref))  # type: ignore[misc]
+            live = see(partial(get_any, api, *ref))
             if isinstance(live, dict):
                 return Class(name, dialect)
     return None
@@ -174,7 +175,7 @@ def _numbered(api: Api, app: App) -> App:
 
     def ports() -> Iterator[tuple[str, dict[int | str, int]]]:
         for name in {service.name for service in app.services}:
-            live = see(lambda name=name: api.get("Service", app.meta.namespace, name))  # type: ignore[misc]
+            live = see(partial(api.get, "Service", app.meta.namespace, name))
             spec = live.get("spec") or {} if isinstance(live, dict) else {}
             yield name, {port["name"]: port["port"] for port in spec.get("ports") or () if "name" in port}
 

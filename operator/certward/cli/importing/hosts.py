@@ -182,7 +182,8 @@ def _checked(
     if hostnames.is_wildcard(name):
         notes.append(
             lost(
-                f"{name}: an automatic certificate for a wildcard needs DNS-01 in the operator's configuration.",
+                f"{name}: an automatic certificate for a wildcard needs challenge.dns01 or challenge.dnsPersist01 in "
+                "the operator's configuration.",
                 "Until then keep cert-manager for its Certificate, or replace it by Domains for single hostnames.",
                 name,
             )

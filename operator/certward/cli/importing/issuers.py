@@ -246,9 +246,10 @@ def _dns_note(dns: Body, selected: str) -> Note:
     what = f"dns01 ({provider}){selected}: "
     if provider != "rfc2136":
         return lost(
-            f"{what}Certward has no such solver; it proves hostnames by HTTP-01, at port 80.",
-            "Keep cert-manager for wildcards and for hosts that the CA cannot reach, or replace a wildcard by the "
-            "hosts that it stands for: each has a certificate of its own.",
+            f"{what}Certward has no such solver; hosts that the CA can reach at port 80 need none (HTTP-01).",
+            "For others and for wildcards, lead _acme-challenge by CNAME into a small zone whose server takes updates "
+            "(challenge.dns01.rfc2136), or use DNS-PERSIST-01 (challenge.dnsPersist01); until then keep cert-manager "
+            "for them.",
         )
     update = dns["rfc2136"] or {}
     return lost(
