@@ -1,13 +1,14 @@
-"""Take the pictures of docs/dashboard.md: the dashboard's own server with objects that are made up, in a browser."""
+"""Take the pictures of docs/dashboard.md: the dashboard's own server with objects that are made up, in a browser.
 
-import sys
+Run by `make pictures`.
+"""
+
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[0] = str(ROOT / "tests")
+from dashboard import browsing, worlds
+from dashboard.serving import serving
 
-from dashboard import browsing, worlds  # noqa: E402
-from dashboard.serving import serving  # noqa: E402
+IMAGES = Path(__file__).resolve().parents[1] / "images"
 
 #: File -> the world, the page, light or dark, width and height.
 PICTURES = {
@@ -20,8 +21,7 @@ PICTURES = {
 
 def main() -> None:
     """Write them all."""
-    folder = ROOT / "docs" / "images"
-    folder.mkdir(exist_ok=True)
+    IMAGES.mkdir(exist_ok=True)
     now = worlds.now()
     with browsing.browser() as started:
         for name, (world, page, scheme, width, height) in PICTURES.items():
@@ -30,7 +30,7 @@ def main() -> None:
                 tab.page.goto(served.entry)
                 tab.page.wait_for_url(served.base)
                 tab.page.goto(f"{served.base}{page}")
-                tab.page.screenshot(path=folder / name)
+                tab.page.screenshot(path=IMAGES / name)
 
 
 if __name__ == "__main__":
