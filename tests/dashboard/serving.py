@@ -24,7 +24,7 @@ class Served:
 
     @property
     def entry(self) -> str:
-        return f"{self.base}enter?key={self.keys.entry}"
+        return self.keys.url(self.authority)
 
 
 @contextmanager

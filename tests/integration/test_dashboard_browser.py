@@ -1,16 +1,17 @@
 """The dashboard in a real browser, over objects that the test makes up: its pages, keys, updates and guards."""
 
-import threading
+import re
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from certward.dashboard.store import Store, Trouble
+from cluster.waiting import wait_for
 from dashboard import browsing, worlds
 from dashboard.browsing import Tab
+from dashboard.elsewhere import elsewhere
 from dashboard.serving import Served, serving
 
 PAGES = ("", "domains", "apps", "policies", "budget", "domains/team-b/blog-example-org", "apps/team-a/shop")
@@ -140,6 +141,24 @@ def test_it_says_so_when_the_command_has_ended(browser: Browser, store: Store) -
         assert "3" in tab.text
 
 
+def test_a_url_that_was_used_leads_who_is_in_back_to_the_dashboard(
+    browser: Browser, served: Served, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """From a file the strict cookie is not sent along, so the refusal offers a link, with which it is."""
+    file = tmp_path_factory.mktemp("opened") / "dashboard.html"
+    file.write_text(f'<meta http-equiv="refresh" content="0; url={served.entry}">')
+    with browsing.tab(browser) as tab:
+        tab.page.goto(served.entry)
+        tab.page.wait_for_url(served.base)
+        tab.page.goto(file.as_uri())
+        tab.until_text("a browser has used it already")
+        tab.page.get_by_text("to the dashboard").click()
+        tab.page.wait_for_url(served.base)
+        assert "Overview" in tab.text
+    with browsing.tab(browser) as other:
+        assert other.page.goto(served.entry).status == 403
+
+
 def test_it_works_without_scripts(browser: Browser, served: Served) -> None:
     with browsing.tab(browser, java_script_enabled=False) as tab:
         tab.page.goto(served.entry)
@@ -149,55 +168,38 @@ def test_it_works_without_scripts(browser: Browser, served: Served) -> None:
         assert "1 domain with “blog”." in tab.text
 
 
-class Evil(BaseHTTPRequestHandler):
-    """Another user's server on this machine: a page that tries what a page can, and keeps the cookies that it gets."""
-
-    cookies: list[str]
-    page: bytes
-
-    def do_GET(self) -> None:
-        self.cookies.append(self.headers.get("Cookie") or "")
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Set-Cookie", "certward=theirs; Path=/")
-        self.end_headers()
-        self.wfile.write(self.page)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_a_page_on_another_port_gets_no_cookie_and_can_do_nothing(browser: Browser, served: Served) -> None:
-    """Another port of 127.0.0.1 is the same site, so SameSite is no help; even a page that knew the path would fail."""
+    """Another port of the same host is the same site, so SameSite is no help; a page that knew the path would fail."""
     form = f'<form id="f" method="post" action="{served.base}apps/team-a/shop/automatic"><input name="to" value="off">'
     html = f'{form}</form><iframe src="{served.base}"></iframe><script>document.cookie</script>'
-    evil = type("It", (Evil,), {"cookies": [], "page": html.encode()})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), evil)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        with browsing.tab(browser) as tab:
+    host = served.authority.partition(":")[0]
+    fetching = "url => fetch(url, {credentials: 'include'}).then(a => a.text(), () => 'no')"
+    with elsewhere(html, host) as there, browsing.tab(browser) as tab:
+        tab.page.goto(served.entry)
+        tab.page.wait_for_url(served.base)
+        tab.page.goto(there.url)
+        assert "Overview" not in (tab.page.frames[1].content() if len(tab.page.frames) > 1 else "")
+        assert tab.page.evaluate(fetching, served.base) == "no"
+        with tab.page.expect_navigation():
+            tab.page.evaluate("document.getElementById('f').submit()")
+        assert re.search("does not come from a page of the dashboard|Another page", tab.page.content())
+        tab.page.goto(served.base)
+        assert "Overview" in tab.text  # whatever cookie the other server has set
+        assert there.cookies
+        assert not any(served.keys.session in cookie for cookie in there.cookies)
+
+
+def test_whoever_takes_the_port_afterwards_shows_nothing_in_a_page_that_is_still_open(
+    browser: Browser, store: Store
+) -> None:
+    """The page goes on asking, and another local user may have taken the port when the command has ended."""
+    with browsing.tab(browser) as tab:
+        with serving(store) as served:
             tab.page.goto(served.entry)
             tab.page.wait_for_url(served.base)
-            there = f"http://127.0.0.1:{server.server_port}/"
-            tab.page.goto(there)
-            assert "Overview" not in (tab.page.frames[1].content() if len(tab.page.frames) > 1 else "")
-            assert (
-                tab.page.evaluate(
-                    "url => fetch(url, {credentials: 'include'}).then(a => a.text(), () => 'no')", served.base
-                )
-                == "no"
-            )
-            with tab.page.expect_navigation():
-                tab.page.evaluate("document.getElementById('f').submit()")
-            assert (
-                "does not come from a page of the dashboard" in tab.page.content()
-                or "Another page" in tab.page.content()
-            )
-            tab.page.goto(served.base)
-            assert "Overview" in tab.text  # whatever cookie the other server has set
-        assert not any(served.keys.session in cookie for cookie in evil.cookies)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        tab.until_text("The dashboard does not answer.")
+        host, _, port = served.authority.partition(":")
+        with elsewhere('<h1 id="theirs">Theirs</h1>', host, int(port)) as there:
+            wait_for(lambda: len(there.cookies) > 1, 20, "the page asks whoever is there")
+            assert tab.page.query_selector("#theirs") is None
+            assert tab.page.is_visible("#lost")

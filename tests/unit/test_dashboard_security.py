@@ -9,12 +9,10 @@ from importlib import resources
 import pytest
 from starlette.testclient import TestClient
 
-from certward.dashboard.security import COOKIE, MAX_BODY, Keys
-from certward.dashboard.server import Dashboard
-from dashboard import worlds
+from certward.dashboard.security import COOKIE, MAX_BODY, RUN, Keys
+from dashboard import clients, worlds
+from dashboard.clients import AUTHORITY, ORIGIN
 
-AUTHORITY = "127.0.0.1:8765"
-ORIGIN = f"http://{AUTHORITY}"
 POSTS = ("automatic", "profile/change")
 
 
@@ -25,16 +23,12 @@ def keys() -> Keys:
 
 @pytest.fixture
 def stranger(keys: Keys) -> TestClient:
-    """A client that knows where the server listens and nothing else."""
-    made = Dashboard(store=worlds.small(worlds.now()), changing=None, keys=keys, place="it")
-    return TestClient(made.application(AUTHORITY), base_url=ORIGIN, follow_redirects=False)
+    return clients.stranger(keys)
 
 
 @pytest.fixture
 def user(stranger: TestClient, keys: Keys) -> TestClient:
-    """The user's browser, which has opened the URL."""
-    assert stranger.get(f"{keys.base}enter?key={keys.entry}").status_code == HTTPStatus.OK
-    return stranger
+    return clients.entering(stranger, keys)
 
 
 def form(keys: Keys, **changes: str) -> dict[str, str]:
@@ -44,34 +38,6 @@ def form(keys: Keys, **changes: str) -> dict[str, str]:
 def post(client: TestClient, keys: Keys, action: str = "automatic", **options: object) -> int:
     given = {"data": form(keys), "headers": {"Origin": ORIGIN}} | options
     return client.post(f"{keys.base}apps/team-a/shop/{action}", **given).status_code
-
-
-def test_the_url_is_exchanged_for_a_cookie_that_no_other_page_or_port_gets(stranger: TestClient, keys: Keys) -> None:
-    answer = stranger.get(f"{keys.base}enter?key={keys.entry}")
-    cookie = answer.headers["set-cookie"]
-    assert cookie.startswith(f"{COOKIE}={keys.session}; ")
-    assert {part.strip().lower() for part in cookie.split(";")[1:]} == {
-        "httponly",
-        "samesite=strict",
-        f"path={keys.base}".lower(),
-    }
-    assert keys.entry not in answer.text
-    assert stranger.get(keys.base).status_code == HTTPStatus.OK
-
-
-def test_each_run_has_other_secrets_and_none_is_in_the_repr() -> None:
-    one, other = Keys(), Keys()
-    secrets = {one.room, one.entry, one.session, one.form, other.room, other.entry, other.session, other.form}
-    assert len(secrets) == 8
-    assert not any(secret in repr(one) for secret in secrets)
-
-
-@pytest.mark.parametrize("key", ["", "wrong", "%00", "ä" * 40])
-def test_a_wrong_key_gets_nothing(stranger: TestClient, keys: Keys, key: str) -> None:
-    answer = stranger.get(f"{keys.base}enter", params={"key": key})
-    assert answer.status_code == HTTPStatus.FORBIDDEN
-    assert "set-cookie" not in answer.headers
-    assert stranger.get(keys.base).status_code == HTTPStatus.FORBIDDEN
 
 
 @pytest.mark.parametrize("path", ["", "domains", "static/style.css", "apps/team-a/shop/automatic?to=on", "nothing"])
@@ -109,6 +75,11 @@ def test_a_form_of_another_page_is_refused(user: TestClient, keys: Keys, action:
     assert post(user, keys, action, headers=headers) == HTTPStatus.FORBIDDEN
 
 
+def test_a_form_with_two_origins_is_refused(user: TestClient, keys: Keys) -> None:
+    headers = [("Origin", ORIGIN), ("Origin", "http://evil.example.com")]
+    assert post(user, keys, headers=headers) == HTTPStatus.FORBIDDEN
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_what_another_page_asks_for_is_refused(user: TestClient, keys: Keys, site: str) -> None:
     assert user.get(keys.base, headers={"Sec-Fetch-Site": site}).status_code == HTTPStatus.FORBIDDEN
@@ -133,6 +104,10 @@ def test_a_change_needs_a_form(user: TestClient, keys: Keys) -> None:
         answer = user.post(url, content=b"key=x", headers={"Origin": ORIGIN, "Content-Type": kind})
         assert answer.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     assert post(user, keys, data=form(keys, more="x" * MAX_BODY)) == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    chunked = {"Origin": ORIGIN, "Transfer-Encoding": "chunked"}
+    assert post(user, keys, headers=chunked) == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    endless = {"Origin": ORIGIN, "Content-Length": "9" * 5000}
+    assert post(user, keys, headers=endless) == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     assert post(user, keys, data=form(keys, to="maybe")) == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
@@ -141,6 +116,14 @@ def test_no_other_method_does_anything(user: TestClient, keys: Keys, method: str
     for path in ("", "apps/team-a/shop/automatic"):
         answer = user.request(method, f"{keys.base}{path}", headers={"Origin": ORIGIN})
         assert answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+        assert answer.headers["allow"] == "GET, HEAD, POST"
+
+
+def test_head_shows_nothing_more_than_get(user: TestClient, keys: Keys) -> None:
+    assert user.head(keys.base).status_code == HTTPStatus.OK
+    assert user.head(f"{keys.base}nothing").status_code == HTTPStatus.NOT_FOUND
+    user.cookies.clear()
+    assert user.head(keys.base).status_code == HTTPStatus.FORBIDDEN
 
 
 def test_what_is_only_looked_at_takes_no_form(user: TestClient, keys: Keys) -> None:
@@ -159,13 +142,27 @@ def test_a_cookie_that_another_server_of_this_host_has_set_changes_nothing(stran
 def test_every_answer_says_what_a_browser_may_do_with_it(user: TestClient, keys: Keys, path: str) -> None:
     headers = user.get(f"{keys.base}{path}").headers
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
-    assert policy["default-src"] == policy["script-src"] == policy["style-src"] == "'self'"
-    assert policy["frame-ancestors"] == policy["base-uri"] == policy["object-src"] == "'none'"
+    # What is not named may not be at all: frames, workers, plug-ins, fonts, media.
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    named = {"script-src", "style-src", "img-src", "connect-src", "form-action"}
+    assert {policy.pop(name) for name in named} == {"'self'"}
+    assert set(policy) == {"default-src", "frame-ancestors", "base-uri"}
     assert headers["x-frame-options"] == "DENY"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "same-origin"
     assert "access-control-allow-origin" not in headers
+
+
+def test_only_the_user_is_told_which_run_this_is(user: TestClient, keys: Keys) -> None:
+    """By this a page knows that whoever answers is not another program that has taken the port since."""
+    for path in ("", "static/app.js", "nothing", "domains?seen=1"):
+        assert user.get(f"{keys.base}{path}").headers[RUN] == keys.run
+    assert f'<meta name="certward-run" content="{keys.run}">' in user.get(keys.base).text
+    for refused in (user.get("/"), user.put(keys.base), user.get(keys.base, headers={"Sec-Fetch-Site": "cross-site"})):
+        assert RUN not in refused.headers
+    user.cookies.clear()
+    assert RUN not in user.get(keys.base).headers
 
 
 @pytest.mark.parametrize("path", ["", "domains", "apps", "policies", "budget", "domains/team-b/blog-example-org"])
@@ -193,9 +190,7 @@ def test_markup_in_what_the_cluster_says_is_shown_as_it_is(keys: Keys) -> None:
     store = worlds.filled([app], [bad], [policy], now)
     store.tell_scope(MARKUP)
     store.tell_budgets(MARKUP)
-    made = Dashboard(store=store, changing=None, keys=keys, place=MARKUP)
-    client = TestClient(made.application(AUTHORITY), base_url=ORIGIN)
-    client.get(f"{keys.base}enter?key={keys.entry}")
+    client = clients.entering(clients.stranger(keys, store, place=MARKUP), keys)
     pages = ("", "domains", "apps", "policies", "budget", "domains/team-a/www-example-com", "apps/team-a/shop")
     for path in (*pages, *(f"{page}?q={MARKUP}&state={MARKUP}&expires={MARKUP}&page={MARKUP}" for page in pages)):
         for headers in ({}, {"HX-Request": "true"}):

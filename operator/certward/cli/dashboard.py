@@ -7,6 +7,7 @@ import threading
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -52,14 +53,24 @@ def dashboard(
     except OSError as error:
         raise usage(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another by --port.") from None
     authority = f"127.0.0.1:{bound.getsockname()[1]}"
-    url = f"http://{authority}{keys.base}enter?key={keys.entry}"
+    url = keys.url(authority)
     following, stop = Following(api, store, namespaces), threading.Event()
     following.start()
     threading.Thread(target=budgets.follow, args=(api, store, operator_namespace, stop), daemon=True).start()
-    session.out.line(f"The dashboard of {place} is at\n\n  {url}\n\nIt acts with your rights. Ctrl-C ends it.")
+    if session.out.is_table:
+        session.out.line(f"The dashboard of {place} is at\n\n  {url}\n")
+        session.out.line("It acts with your rights, for one browser. Ctrl-C ends it.")
+    else:
+        session.out.data({"context": place, "url": url})
     sys.stdout.flush()
+
+    def entered(entry: str) -> None:
+        at = f"{datetime.now(UTC):%H:%M:%S} UTC"
+        session.out.say(f"A browser has opened it at {at}. If that was not yours, press Ctrl-C.")
+        session.out.say(f"The URL for another one is\n\n  {keys.url(authority, entry)}\n")
+
     with _opened(url, wanted=not no_open):
-        running = server(made.application(authority))
+        running = server(made.application(authority, entered))
         try:
             running.run(sockets=[bound])
         except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from certward.dashboard import judging, listing
 from certward.dashboard.judging import Tone
 from certward.dashboard.listing import Query
 from certward.dashboard.rows import DomainRow
+from certward.dashboard.security import Keys
 from certward.dashboard.store import Snapshot
 
 STATIC: Final = {
@@ -40,11 +41,11 @@ class Pages:
 
     Attributes:
         base: the path that all pages are beneath.
-        place: which cluster this is, in words.
+        static: the files that they need, by name.
     """
 
-    def __init__(self, *, base: str, place: str, form_key: str) -> None:
-        self.base = base
+    def __init__(self, keys: Keys, place: str) -> None:
+        self.base = keys.base
         self._environment = Environment(
             loader=PackageLoader("certward.dashboard"),
             autoescape=True,
@@ -56,9 +57,10 @@ class Pages:
         self.static: Mapping[str, bytes] = {name: (files / name).read_bytes() for name in STATIC}
         digest = hashlib.sha256(b"".join(self.static.values())).hexdigest()[:12]
         self._environment.globals |= {
-            "base": base,
+            "base": self.base,
             "place": place,
-            "form_key": form_key,
+            "form_key": keys.form,
+            "run": keys.run,
             "static_version": digest,
             "navigation": NAVIGATION,
             "tone_of": judging.tone,

@@ -46,13 +46,14 @@ class Dashboard:
         self._store = store
         self._changing = changing
         self._keys = keys
-        self._pages = Pages(base=keys.base, place=place, form_key=keys.form)
+        self._pages = Pages(keys, place)
 
-    def application(self, authority: str) -> ASGIApp:
+    def application(self, authority: str, entered: Callable[[str], None] = lambda _: None) -> ASGIApp:
         """Everything, guarded.
 
         Args:
             authority: host and port that it is served at.
+            entered: told when a browser has exchanged the secret of the URL, with the next one.
         """
         routes = [
             Route("/", self.overview),
@@ -71,7 +72,8 @@ class Dashboard:
         ]
         mounted = [Mount(self._keys.base.rstrip("/"), routes=routes)]
         handlers: Any = {404: self._missing, CliError: self._cli_error}
-        return Guard(Starlette(routes=mounted, exception_handlers=handlers), keys=self._keys, authority=authority)
+        inner = Starlette(routes=mounted, exception_handlers=handlers)
+        return Guard(inner, keys=self._keys, authority=authority, entered=entered)
 
     def overview(self, request: Request) -> Response:
         """The first page."""

@@ -11,6 +11,9 @@
     const dialog = document.getElementById("dialog");
     const lost = document.getElementById("lost");
     const news = document.getElementById("news");
+    // A browser never sends this name of the run, so whoever takes the port after the command cannot answer with it.
+    const run = document.querySelector("meta[name=certward-run]").content;
+    const isOurs = (event) => event.detail.xhr.getResponseHeader("Certward-Run") === run;
     let said = headline();
     let opener = null;
 
@@ -71,8 +74,13 @@
       const now = headline();
       if (now !== said) news.textContent = said = now;
     });
+    document.body.addEventListener("htmx:beforeOnLoad", (event) => {
+      if (isOurs(event)) return;
+      event.preventDefault(); // nothing of it is shown or followed
+      lost.hidden = false;
+    });
     document.body.addEventListener("htmx:afterRequest", (event) => {
-      if (event.detail.successful) lost.hidden = true;
+      if (event.detail.successful && isOurs(event)) lost.hidden = true;
     });
     for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
       document.body.addEventListener(name, () => { lost.hidden = false; });
