@@ -42,7 +42,7 @@ def _url(process: subprocess.Popen[str]) -> str:
     told = ""
     for line in process.stdout or ():
         told += line
-        if found := re.search(r"http://127\.0\.0\.1:\d+/\S+", line):
+        if found := re.search(r"http://127\.[\d.]+:\d+/\S+", line):
             return found[0]
     raise AssertionError(f"no URL was printed: {told}{process.stderr.read() if process.stderr else ''}")
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from certward.dashboard.connections import authority_of, listen, server
 from certward.dashboard.security import Keys
-from certward.dashboard.server import Dashboard, listen, server
+from certward.dashboard.server import Dashboard
 from certward.dashboard.store import Store
 
 
@@ -29,9 +30,9 @@ class Served:
 
 @contextmanager
 def serving(store: Store, changing: Any = None, place: str = "kind-demo") -> Iterator[Served]:
-    """Serve it on a free port of loopback."""
+    """Serve it on loopback, at an address and a port of its own."""
     keys, bound = Keys(), listen(0)
-    authority = f"127.0.0.1:{bound.getsockname()[1]}"
+    authority = authority_of(bound)
     made = Dashboard(store=store, changing=changing, keys=keys, place=place)
     running = server(made.application(authority))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, daemon=True)

@@ -38,9 +38,10 @@ def dashboard(
     """
     from certward.dashboard import budgets
     from certward.dashboard.changing import Changing
+    from certward.dashboard.connections import authority_of, listen, server
     from certward.dashboard.following import Following, scope_words
     from certward.dashboard.security import Keys
-    from certward.dashboard.server import Dashboard, listen, server
+    from certward.dashboard.server import Dashboard
     from certward.dashboard.store import Store
 
     api, keys = session.api, Keys()
@@ -52,7 +53,7 @@ def dashboard(
         bound = listen(port)
     except OSError as error:
         raise usage(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another by --port.") from None
-    authority = f"127.0.0.1:{bound.getsockname()[1]}"
+    authority = authority_of(bound)
     url = keys.url(authority)
     following, stop = Following(api, store, namespaces), threading.Event()
     following.start()

@@ -1,16 +1,14 @@
-"""The routes of the dashboard, put together as one application, and served on loopback."""
+"""The routes of the dashboard, put together as one application."""
 
-import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
@@ -71,7 +69,7 @@ class Dashboard:
             Route("/static/{name}", self.static),
         ]
         mounted = [Mount(self._keys.base.rstrip("/"), routes=routes)]
-        handlers: Any = {404: self._missing, CliError: self._cli_error}
+        handlers: Any = {404: self._missing, CliError: self._cli_error, ClientDisconnect: self._gone}
         inner = Starlette(routes=mounted, exception_handlers=handlers)
         return Guard(inner, keys=self._keys, authority=authority, entered=entered)
 
@@ -256,6 +254,9 @@ class Dashboard:
         is_part = request.headers.get("hx-request") == "true"
         return self._error(request, error.message, HTTPStatus.OK if is_part else status)
 
+    def _gone(self, _: Request, __: Exception) -> Response:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
+
     def _missing(self, request: Request, _: Exception) -> Response:
         return self._error(request, "There is no such page.", HTTPStatus.NOT_FOUND)
 
@@ -270,35 +271,3 @@ class Dashboard:
 
 def _place(request: Request) -> tuple[str, str]:
     return request.path_params["namespace"], request.path_params["name"]
-
-
-def listen(port: int) -> socket.socket:
-    """Listen on the loopback address, so that a browser that is quicker than the server waits for it.
-
-    Raises:
-        OSError: the port is taken.
-    """
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.bind(("127.0.0.1", port))
-    bound.listen(128)
-    return bound
-
-
-def server(application: ASGIApp) -> uvicorn.Server:
-    """An HTTP server for the application; nothing that it says of itself goes out, and no URL into a log."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            application,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            ws="none",
-            loop="asyncio",
-            http="h11",
-            timeout_graceful_shutdown=2,
-            limit_concurrency=64,
-            h11_max_incomplete_event_size=32_768,
-        )
-    )
