@@ -90,8 +90,47 @@ def test_what_was_changed_meanwhile_is_not_overruled(cluster: Cluster, browser: 
             *("patch", "app", "shop", "-n", namespace, "--type=merge", "-p", '{"spec":{"httpsRedirect":false}}')
         )
         tab.page.click("button[type=submit]")
-        assert "App shop was changed since you were asked. Nothing was done" in tab.text
+        assert "What you were asked about shop is no longer so" in tab.text
+        assert "Nothing was done" in tab.text
         assert is_automatic(cluster, namespace)
+
+
+def test_a_hostname_that_came_meanwhile_is_asked_about_first(
+    cluster: Cluster, browser: Browser, namespace: str
+) -> None:
+    with dashboard(Plugin(cluster, namespace)) as url, browsing.tab(browser) as tab:
+        base = enter(tab, url)
+        tab.page.goto(f"{base}apps/{namespace}/shop/automatic?to=off")
+        observer.apply(cluster, namespace, observer.domain("meanwhile", namespace))
+        tab.page.click("button[type=submit]")
+        assert "What you were asked about shop is no longer so" in tab.text
+        assert is_automatic(cluster, namespace)
+        tab.page.goto(f"{base}apps/{namespace}/shop/automatic?to=on")
+        assert "Automatic certificates are on for shop already." in tab.text
+        assert tab.page.query_selector("button[type=submit]") is None
+        cluster.kubectl("delete", "domain", "meanwhile", "-n", namespace)
+
+
+def test_a_revision_that_the_policy_names_is_kept(cluster: Cluster, browser: Browser, namespace: str) -> None:
+    spec = {"profile": "modern", "revision": "2018-06", "targetRefs": [{"kind": "App", "name": "shop"}]}
+    body = {"apiVersion": observer.API_VERSION, "kind": "TLSPolicy", "metadata": {"name": "shop"}, "spec": spec}
+    observer.apply(cluster, namespace, body)
+    try:
+        with dashboard(Plugin(cluster, namespace)) as url, browsing.tab(browser) as tab:
+            base = enter(tab, url)
+            tab.page.goto(f"{base}apps/{namespace}/shop/profile")
+            assert "TLSPolicy shop names revision 2018-06, which stays." in tab.text
+            tab.page.check("#choice-default")
+            tab.page.click("button[type=submit]")
+            assert "goes on naming revision 2018-06" in tab.text
+            tab.page.get_by_role("button", name="Change it").click()
+            tab.until_text("The TLS policy is changed.")
+            made = client.CustomObjectsApi(cluster.api).get_namespaced_custom_object(
+                "certward.dev", "v1alpha1", namespace, "tlspolicies", "shop"
+            )
+            assert made["spec"] == {**spec, "profile": "default"}
+    finally:
+        cluster.kubectl("delete", "tlspolicy", "shop", "-n", namespace)
 
 
 def test_a_profile_is_chosen_and_shown_by_handshakes(cluster: Cluster, browser: Browser, namespace: str) -> None:

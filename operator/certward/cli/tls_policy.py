@@ -74,7 +74,7 @@ def unset_profile(
     """
     app = session.app()
     bodies = session.api.list("TLSPolicy", session.namespace)
-    own = next((body for body in bodies if targets_of(body) == [app.meta.name]), None)
+    own = own_of(app, bodies)
     if own is None:
         raise not_found(f"There is no TLSPolicy for {app.meta.name} alone.")
     known = defaults.read(session, operator_namespace)
@@ -100,12 +100,12 @@ def policy_for(app: App, bodies: Sequence[Object], profile: str, revision: str |
         CliError: another policy names the App together with others, and would stay in force.
     """
     spec: Object = {"profile": profile, **({"revision": revision} if revision else {})}
-    own = next((body for body in bodies if targets_of(body) == [app.meta.name]), None)
+    own = own_of(app, bodies)
     if own is not None:
         return own, {**own, "spec": {**own["spec"], **spec}}
-    shared = next((body for body in bodies if app.meta.name in (targets_of(body) or ())), None)
+    shared = next((body for body in bodies if app.meta.name in (_targets(body) or ())), None)
     if shared is not None:
-        names = words.listed([name for name in targets_of(shared) or () if name != app.meta.name])
+        names = words.listed([name for name in _targets(shared) or () if name != app.meta.name])
         raise failed(
             f"TLSPolicy {shared['metadata']['name']} names {app.meta.name} together with {names}, and would stay in "
             f"force. Change it there, or take {app.meta.name} out of its targetRefs first."
@@ -120,7 +120,13 @@ def policy_for(app: App, bodies: Sequence[Object], profile: str, revision: str |
     }
 
 
-def targets_of(body: Object) -> list[str] | None:
+def own_of(app: App, bodies: Sequence[Object]) -> Object | None:
+    """The TLSPolicy that names this App and no other; of several the oldest, which is the one in force."""
+    own = [body for body in bodies if _targets(body) == [app.meta.name]]
+    return min(own, key=lambda body: (body["metadata"]["creationTimestamp"], body["metadata"]["name"]), default=None)
+
+
+def _targets(body: Object) -> list[str] | None:
     """The Apps that a TLSPolicy names; None where it names none."""
     refs = (body.get("spec") or {}).get("targetRefs")
     return None if refs is None else [ref["name"] for ref in refs]

@@ -1,24 +1,22 @@
 """What can be changed: automatic certificates of an App, and its TLS profile.
 
-Each change is a question first, which says what will happen, and is done only if nothing that the question was about
-has changed since. The API server decides whether the user may; that is asked beforehand, to say it in time.
+Each change is a question first, which says what will happen, and is done only if the same would still be asked. The API
+server decides whether the user may; that is asked beforehand, to say it in time.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
-from certward.cli import defaults, gitops, tls_policy, words
-from certward.cli import view as views_of
+from certward.cli import defaults, impacts, tls_policy
 from certward.cli.api import Object
 from certward.cli.context import Session, read, read_one
+from certward.cli.defaults import Defaults
 from certward.cli.errors import CliError, failed, not_found, usage
-from certward.cli.view import DomainView
+from certward.dashboard import questions
+from certward.dashboard.questions import Question, Step
 from certward.model import policy
-from certward.model.impact import Impact, compare
-from certward.model.profiles import Profile
+from certward.model.impact import compare
 from certward.model.resources import App, Domain, TLSPolicy
 from certward.names import GROUP
 
@@ -29,37 +27,12 @@ _ROLES: Final = {"apps": "edit", "tlspolicies": "admin"}
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked before something is changed.
-
-    Attributes:
-        title: the question.
-        told: what will happen, a sentence each.
-        warnings: what to think of before.
-        button: what saying yes does.
-        seen: a digest of what the question builds on.
-        denied: why the user may not; empty where they may.
-        fields: what else the form sends.
-    """
-
-    title: str
-    told: tuple[str, ...]
-    button: str
-    seen: str
-    warnings: tuple[str, ...] = ()
-    denied: str = ""
-    is_danger: bool = False
-    fields: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
     """A profile that an App could be served with.
 
     Attributes:
         value: as the form sends it.
-        label: its name and revision.
-        versions: its protocol versions.
+        label: its name, revision and protocol versions.
         lost: names of known clients that would be locked out.
         gained: those that would be let in.
         is_current: whether the App is served it now.
@@ -68,11 +41,44 @@ class Choice:
 
     value: str
     label: str
-    versions: str = ""
     lost: tuple[str, ...] = ()
     gained: tuple[str, ...] = ()
     is_current: bool = False
     refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The profiles that an App could be served with.
+
+    Attributes:
+        app: its name.
+        choices: of which one is chosen.
+        notes: what to know about all of them, a sentence or two each.
+        denied: why the user may not choose; empty where they may.
+    """
+
+    app: str
+    choices: tuple[Choice, ...]
+    notes: tuple[str, ...]
+    denied: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """An App with what decides on its TLS, read in one go."""
+
+    app: App
+    bodies: Sequence[Object]
+    known: Defaults
+
+    @property
+    def policies(self) -> list[TLSPolicy]:
+        return read(TLSPolicy, self.bodies)
+
+    @property
+    def own(self) -> Object | None:
+        return tls_policy.own_of(self.app, self.bodies)
 
 
 class Changing:
@@ -89,22 +95,8 @@ class Changing:
         Raises:
             CliError: the App is gone, or the cluster does not answer.
         """
-        body, app = self._app(namespace, name)
-        domains = read(Domain, self._api.list("Domain", namespace))
-        views = [DomainView(one) for one in domains if one.app == name]
-        told = _on(views) if is_on else _off(views)
-        if app.is_automatic == is_on:
-            told = (f"Automatic certificates are {'on' if is_on else 'off'} for {name} already.",)
-        return Question(
-            title=f"Turn {'on' if is_on else 'off'} automatic certificates for {name}?",
-            told=told,
-            warnings=_of_git(body),
-            button=f"Turn {'on' if is_on else 'off'}",
-            seen=_digest(app.meta.uid, app.meta.generation),
-            denied=self._denied("patch", "apps", namespace),
-            is_danger=not is_on,
-            fields={"to": "on" if is_on else "off"},
-        )
+        _, question = self._automatic(namespace, name, is_on=is_on)
+        return replace(question, denied=question.denied or self._denied("patch", "apps", namespace, name))
 
     def set_automatic(self, namespace: str, name: str, *, is_on: bool, seen: str) -> None:
         """Turn automatic certificates on or off.
@@ -112,44 +104,39 @@ class Changing:
         Raises:
             CliError: it was not done.
         """
-        body, app = self._app(namespace, name)
-        if seen != _digest(app.meta.uid, app.meta.generation):
-            raise failed(f"App {name} was changed since you were asked. Nothing was done; look at it, then try again.")
-        version = {"uid": app.meta.uid, "resourceVersion": body["metadata"]["resourceVersion"]}
-        self._api.patch("App", namespace, name, {"metadata": version, "spec": {"certificates": {"automatic": is_on}}})
+        body, question = self._automatic(namespace, name, is_on=is_on)
+        _still_asked(question, seen, name)
+        self._api.patch(
+            "App", namespace, name, {"metadata": _lock(body), "spec": {"certificates": {"automatic": is_on}}}
+        )
 
-    def choices(self, namespace: str, name: str) -> tuple[App, list[Choice], str]:
-        """The profiles that an App could be served with, and why the user may not choose; empty where they may.
+    def offer(self, namespace: str, name: str) -> Offer:
+        """The profiles that an App could be served with.
 
         Raises:
             CliError: the App is gone, or the cluster does not answer.
         """
-        _, app = self._app(namespace, name)
-        bodies = self._api.list("TLSPolicy", namespace)
-        rules = defaults.read(self._session, self._operator_namespace).rules
-        before = policy.effective(app, read(TLSPolicy, bodies), rules).profile
-        offered: list[Choice] = []
-        for value in (*PROFILES, NONE):
-            if value == NONE and not _own(app, bodies):
-                continue
+        scene = self._scene(namespace, name)
+        before = policy.effective(scene.app, scene.policies, scene.known.rules).profile
+        choices: list[Choice] = []
+        for value in (*PROFILES, NONE) if scene.own else PROFILES:
             try:
-                effect, _ = self._effect(app, bodies, value, rules)
+                effect = _step(scene, value).effect
             except CliError as error:
-                offered.append(Choice(value, value, refusal=error.message))
+                choices.append(Choice(value, value, refusal=error.message))
                 continue
-            offered.append(
+            label = impacts.profile_words(effect.after)
+            choices.append(
                 Choice(
                     value,
-                    _profile_words(effect.after)
-                    if value != NONE
-                    else f"no policy of its own: {_profile_words(effect.after)}",
-                    views_of.versions(effect.after.min_version, effect.after.max_version),
+                    label if value != NONE else f"no policy of its own: {label}",
                     tuple(client.name for client in effect.lost),
                     tuple(client.name for client in effect.gained),
                     is_current=value != NONE and effect.after == before,
                 )
             )
-        return app, offered, self._denied_policy(app, bodies)
+        notes = filter(None, (_kept_revision(scene), defaults.assumed(scene.known)))
+        return Offer(name, tuple(choices), tuple(notes), self._denied_policy(scene, ""))
 
     def ask_profile(self, namespace: str, name: str, value: str) -> Question:
         """What it means to serve an App with a profile.
@@ -157,31 +144,9 @@ class Changing:
         Raises:
             CliError: it cannot be done.
         """
-        _, app = self._app(namespace, name)
-        bodies = self._api.list("TLSPolicy", namespace)
-        effect, what = self._effect(app, bodies, value)
-        told = [
-            what,
-            f"{name} is served with {_profile_words(effect.before)} now, and with {_profile_words(effect.after)} then.",
-        ]
-        if effect.gained:
-            told.append(f"In addition it would be reached by: {words.listed([one.name for one in effect.gained], 20)}.")
-        warnings = list(_of_git(own)) if (own := _own(app, bodies)) else []
-        if effect.lost:
-            names = words.listed([one.name for one in effect.lost], 20)
-            warnings.insert(0, f"{words.count(len(effect.lost), 'known client')} would be locked out: {names}.")
-        else:
-            told.append("No client that is known would be locked out.")
-        return Question(
-            title=f"Change the TLS profile of {name}?" if value != NONE else f"Take away the TLS policy of {name}?",
-            told=tuple(told),
-            warnings=tuple(warnings),
-            button="Change it" if value != NONE else "Take it away",
-            seen=_digest_of(app, bodies, effect),
-            denied=self._denied_policy(app, bodies, value),
-            is_danger=bool(effect.lost),
-            fields={"profile": value},
-        )
+        scene = self._scene(namespace, name)
+        question = _of_profile(scene, _step(scene, value), value)
+        return replace(question, denied=question.denied or self._denied_policy(scene, value))
 
     def set_profile(self, namespace: str, name: str, value: str, *, seen: str) -> None:
         """Serve an App with a profile, by the TLSPolicy that is for it alone.
@@ -189,51 +154,27 @@ class Changing:
         Raises:
             CliError: it was not done.
         """
+        scene = self._scene(namespace, name)
+        step = _step(scene, value)
+        _still_asked(_of_profile(scene, step, value), seen, name)
+        if step.own is None:
+            self._api.create(step.wanted or {})
+            return
+        lock, own_name = _lock(step.own), step.own["metadata"]["name"]
+        if step.wanted is None:
+            self._api.delete("TLSPolicy", namespace, own_name, uid=lock["uid"], version=lock["resourceVersion"])
+        else:
+            self._api.patch("TLSPolicy", namespace, own_name, {"metadata": lock, "spec": {"profile": value}})
+
+    def _automatic(self, namespace: str, name: str, *, is_on: bool) -> tuple[Object, Question]:
+        body, app = self._app(namespace, name)
+        domains = read(Domain, self._api.list("Domain", namespace))
+        return body, questions.of_automatic(body, app, domains, is_on=is_on)
+
+    def _scene(self, namespace: str, name: str) -> _Scene:
         _, app = self._app(namespace, name)
         bodies = self._api.list("TLSPolicy", namespace)
-        effect, _ = self._effect(app, bodies, value)
-        if seen != _digest_of(app, bodies, effect):
-            raise failed(f"What {name} is served with was changed since you were asked. Nothing was done; look again.")
-        own = _own(app, bodies)
-        if value == NONE:
-            if own is None:
-                raise not_found(f"There is no TLSPolicy for {name} alone.")
-            self._api.delete("TLSPolicy", namespace, own["metadata"]["name"], uid=own["metadata"]["uid"])
-            return
-        _, manifest = tls_policy.policy_for(app, bodies, value, None)
-        if own is None:
-            self._api.create(manifest)
-            return
-        version = {"uid": own["metadata"]["uid"], "resourceVersion": own["metadata"]["resourceVersion"]}
-        # A revision that the policy names belongs to the profile that it had.
-        spec = {**manifest["spec"], "revision": None}
-        self._api.patch("TLSPolicy", namespace, own["metadata"]["name"], {"metadata": version, "spec": spec})
-
-    def _effect(
-        self, app: App, bodies: Sequence[Object], value: str, rules: policy.Rules | None = None
-    ) -> tuple[Impact, str]:
-        """What a choice changes, and what is written for it, in words.
-
-        Raises:
-            CliError: it cannot be done.
-        """
-        rules = rules or defaults.read(self._session, self._operator_namespace).rules
-        policies = read(TLSPolicy, bodies)
-        if value == NONE:
-            own = _own(app, bodies)
-            if own is None:
-                raise not_found(f"There is no TLSPolicy for {app.meta.name} alone.")
-            left = [one for one in policies if one.meta.name != own["metadata"]["name"]]
-            before, after = (policy.effective(app, some, rules).profile for some in (policies, left))
-            return compare(app, before, after), f"TLSPolicy {own['metadata']['name']} is deleted."
-        if value not in PROFILES:
-            raise usage(f"There is no profile {value}; there are: {', '.join(PROFILES)}.")
-        own, manifest = tls_policy.policy_for(app, bodies, value, None)
-        if own is not None:
-            manifest = {**manifest, "spec": {key: it for key, it in manifest["spec"].items() if key != "revision"}}
-        effect = tls_policy.effect_of(app, manifest, policies, rules)
-        doing = "is changed" if own is not None else "is made"
-        return effect, f"TLSPolicy {manifest['metadata']['name']}, which is for this app alone, {doing}."
+        return _Scene(app, bodies, defaults.read(self._session, self._operator_namespace))
 
     def _app(self, namespace: str, name: str) -> tuple[Object, App]:
         body = self._api.get("App", namespace, name)
@@ -242,65 +183,67 @@ class Changing:
         body = {**body, "kind": "App"}
         return body, read_one(App, body)
 
-    def _denied(self, verb: str, plural: str, namespace: str) -> str:
-        if self._api.may(verb, plural, namespace, group=GROUP):
+    def _denied_policy(self, scene: _Scene, value: str) -> str:
+        if scene.own is None:
+            return self._denied("create", "tlspolicies", scene.app.meta.namespace)
+        verb = "delete" if value == NONE else "patch"
+        return self._denied(verb, "tlspolicies", scene.app.meta.namespace, scene.own["metadata"]["name"])
+
+    def _denied(self, verb: str, plural: str, namespace: str, name: str = "") -> str:
+        if self._api.may(verb, plural, namespace, group=GROUP, name=name):
             return ""
         return (
             f"You may look at this and not change it: your account has no right to {verb} {plural}.{GROUP} in "
             f"namespace {namespace}. The role {_ROLES[plural]} in that namespace has it: ask your administrator."
         )
 
-    def _denied_policy(self, app: App, bodies: Sequence[Object], value: str = "") -> str:
-        verb = "create" if _own(app, bodies) is None else "delete" if value == NONE else "patch"
-        return self._denied(verb, "tlspolicies", app.meta.namespace)
+
+def _step(scene: _Scene, value: str) -> Step:
+    """What has to be done for a choice.
+
+    Raises:
+        CliError: it cannot be done.
+    """
+    app, own, rules = scene.app, scene.own, scene.known.rules
+    if value == NONE:
+        if own is None:
+            raise not_found(f"There is no TLSPolicy for {app.meta.name} alone.")
+        left = [one for one in scene.policies if one.meta.name != own["metadata"]["name"]]
+        before, after = (policy.effective(app, some, rules).profile for some in (scene.policies, left))
+        return Step(compare(app, before, after), own, None)
+    if value not in PROFILES:
+        raise usage(f"There is no profile {value}; there are: {', '.join(PROFILES)}.")
+    own, wanted = tls_policy.policy_for(app, scene.bodies, value, None)
+    return Step(tls_policy.effect_of(app, wanted, scene.policies, rules), own, wanted)
 
 
-def _own(app: App, bodies: Sequence[Object]) -> Object | None:
-    return next((body for body in bodies if tls_policy.targets_of(body) == [app.meta.name]), None)
+def _of_profile(scene: _Scene, step: Step, value: str) -> Question:
+    return questions.of_profile(scene.app, scene.policies, step, value, assumed=defaults.assumed(scene.known))
 
 
-def _of_git(body: Object) -> tuple[str, ...]:
-    tool = gitops.manager_of(body)
-    if not tool:
-        return ()
-    return (f"{body['kind']} {body['metadata']['name']} is managed by {tool}, which may undo this. Change it in git.",)
+def _still_asked(question: Question, seen: str, name: str) -> None:
+    """Raise where the answer is to another question than would be asked now."""
+    if question.seen != seen:
+        raise failed(
+            f"What you were asked about {name} is no longer so: something was changed meanwhile. Nothing was done; "
+            "look at it, then try again."
+        )
+    if question.denied:
+        raise failed(f"{question.denied} Nothing was done.")
 
 
-def _on(views: Sequence[DomainView]) -> tuple[str, ...]:
-    if not views:
-        return ("It has no hostname yet. Each one that it is given gets a certificate.",)
-    names = words.listed([view.domain.hostname for view in views])
+def _kept_revision(scene: _Scene) -> str:
+    own = scene.own
+    revision = own["spec"].get("revision") if own else None
+    if own is None or not revision:
+        return ""
+    meta = scene.app.meta
     return (
-        f"Certificates are ordered from the CA at once for {names}, and renewed from then on.",
-        "A certificate that is served now stays served until the new one is issued and checked.",
+        f"TLSPolicy {own['metadata']['name']} names revision {revision}, which stays. Another one is named by: "
+        f"kubectl certward tls set PROFILE -a {meta.name} -n {meta.namespace} --revision REVISION"
     )
 
 
-def _off(views: Sequence[DomainView]) -> tuple[str, ...]:
-    told = ["No certificate is obtained or renewed for it any more. What is served stays served until it ends:"]
-    for view in views[:_MOST]:
-        at = view.at("certificate", "notAfter")
-        told.append(
-            f"{view.domain.hostname}: {f'until {words.stamp(at)}' if at else 'has no certificate, and gets none'}"
-        )
-    if len(views) > _MOST:
-        told.append(f"and {len(views) - _MOST} more.")
-    return tuple(told)
-
-
-_MOST: Final = 10
-
-
-def _profile_words(profile: Profile) -> str:
-    return f"{profile.name} {profile.revision} ({views_of.versions(profile.min_version, profile.max_version)})"
-
-
-def _digest_of(app: App, bodies: Sequence[Object], effect: Impact) -> str:
-    policies = sorted((one["metadata"]["uid"], one["metadata"].get("generation")) for one in bodies)
-    lost = [client.name for client in effect.lost]
-    after = [effect.after.name, effect.after.revision, effect.after.min_version]
-    return _digest(app.meta.uid, app.meta.generation, policies, lost, after)
-
-
-def _digest(*facts: Any) -> str:  # noqa: ANN401 - whatever JSON knows
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+def _lock(body: Object) -> dict[str, str]:
+    """What a write names so that it is refused if anybody has written the object since it was read."""
+    return {"uid": body["metadata"]["uid"], "resourceVersion": body["metadata"]["resourceVersion"]}

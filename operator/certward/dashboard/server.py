@@ -15,9 +15,10 @@ from starlette.types import ASGIApp
 
 from certward.cli.errors import CliError, Exit
 from certward.dashboard import judging, listing, pages
-from certward.dashboard.changing import Changing, Question
+from certward.dashboard.changing import Changing
 from certward.dashboard.listing import Query
 from certward.dashboard.pages import Pages
+from certward.dashboard.questions import Question
 from certward.dashboard.security import Guard, Keys, is_form_of
 from certward.dashboard.store import Store
 
@@ -175,9 +176,9 @@ class Dashboard:
     def choose_profile(self, request: Request) -> Response:
         """Show the TLS profiles that an App could be served with."""
         namespace, name = _place(request)
-        app, choices, denied = self._changing.choices(namespace, name)
-        context = {"choices": choices, "denied": denied, "back": f"{self._pages.base}apps/{namespace}/{name}"}
-        return self._dialog(request, "profile.html", title=f"TLS profile of {app.meta.name}", **context)
+        offer = self._changing.offer(namespace, name)
+        context = {"offer": offer, "back": f"{self._pages.base}apps/{namespace}/{name}"}
+        return self._dialog(request, "profile.html", title=f"TLS profile of {offer.app}", **context)
 
     def ask_profile(self, request: Request) -> Response:
         """Ask before the TLS profile is changed."""
