@@ -27,8 +27,7 @@ def main() -> None:
         for name, (world, page, scheme, width, height) in PICTURES.items():
             size = {"width": width, "height": height}
             with serving(world(now)) as served, browsing.tab(started, color_scheme=scheme, viewport=size) as tab:
-                tab.page.goto(served.entry)
-                tab.page.wait_for_url(served.base)
+                tab.enter(served.entry)
                 tab.page.goto(f"{served.base}{page}")
                 tab.page.screenshot(path=IMAGES / name)
 

@@ -12,6 +12,8 @@ from cluster.chromium import chromium
 
 #: Milliseconds that a page is given, on a machine that does other things as well.
 PATIENCE = 20_000
+#: How many Domains the first page counts.
+DOMAINS = "document.querySelector('.figure b').textContent"
 
 
 @contextmanager
@@ -40,6 +42,13 @@ class Tab:
     def text(self) -> str:
         """What is shown of the page that changes."""
         return self.page.inner_text("main")
+
+    def enter(self, url: str) -> str:
+        """Open the URL that lets in; where the pages are."""
+        self.page.goto(url)
+        base = url.partition("enter?")[0]
+        self.page.wait_for_url(base)
+        return base
 
     def until(self, script: str, timeout: int = PATIENCE) -> None:
         """Wait until an expression in JavaScript holds; as a function, since the page's policy forbids `eval`."""

@@ -12,7 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.handle import Cluster
+from integration import observer
 from integration.plugin import Plugin
+
+
+def served_app(cluster: Cluster) -> str:
+    """A namespace with one App, whose one hostname is served; its name."""
+    name = cluster.namespace("page")
+    cluster.backend(name, "shop")
+    observer.apply(cluster, name, observer.app(), observer.domain("shop", name))
+    observer.until_settled(cluster, name, ["shop"])
+    return name
 
 
 @contextmanager

@@ -17,12 +17,6 @@ from dashboard.serving import Served, serving
 PAGES = ("", "domains", "apps", "policies", "budget", "domains/team-b/blog-example-org", "apps/team-a/shop")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing.browser() as started:
-        yield started
-
-
 @pytest.fixture
 def store() -> Store:
     return worlds.small(worlds.now())
@@ -37,8 +31,7 @@ def served(store: Store) -> Iterator[Served]:
 @pytest.fixture
 def tab(browser: Browser, served: Served) -> Iterator[Tab]:
     with browsing.tab(browser) as opened:
-        opened.page.goto(served.entry)
-        opened.page.wait_for_url(served.base)
+        opened.enter(served.entry)
         yield opened
         assert opened.complaints == []
 
@@ -49,8 +42,7 @@ def test_every_page_is_accessible_and_fits(browser: Browser, served: Served, sch
     """The rules of axe-core, which include contrast, names and roles (WCAG 2.2 as far as a program can tell)."""
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}, "bypass_csp": True}
     with browsing.tab(browser, **options) as tab:
-        tab.page.goto(served.entry)
-        tab.page.wait_for_url(served.base)
+        tab.enter(served.entry)
         for path in PAGES:
             tab.page.goto(f"{served.base}{path}")
             found = Axe().run(tab.page)
@@ -123,8 +115,7 @@ def test_it_is_all_reached_by_the_keyboard(tab: Tab, served: Served) -> None:
 def test_light_and_dark_follow_the_system_and_then_the_user(browser: Browser, served: Served) -> None:
     colour = "getComputedStyle(document.body).backgroundColor"
     with browsing.tab(browser, color_scheme="dark") as tab:
-        tab.page.goto(served.entry)
-        tab.page.wait_for_url(served.base)
+        tab.enter(served.entry)
         dark = tab.page.evaluate(colour)
         tab.page.click("#theme")
         light = tab.page.evaluate(colour)
@@ -135,8 +126,7 @@ def test_light_and_dark_follow_the_system_and_then_the_user(browser: Browser, se
 def test_it_says_so_when_the_command_has_ended(browser: Browser, store: Store) -> None:
     with browsing.tab(browser) as tab:
         with serving(store) as served:
-            tab.page.goto(served.entry)
-            tab.page.wait_for_url(served.base)
+            tab.enter(served.entry)
         tab.until_text("The dashboard does not answer.")
         assert "3" in tab.text
 
@@ -148,8 +138,7 @@ def test_a_url_that_was_used_leads_who_is_in_back_to_the_dashboard(
     file = tmp_path_factory.mktemp("opened") / "dashboard.html"
     file.write_text(f'<meta http-equiv="refresh" content="0; url={served.entry}">')
     with browsing.tab(browser) as tab:
-        tab.page.goto(served.entry)
-        tab.page.wait_for_url(served.base)
+        tab.enter(served.entry)
         tab.page.goto(file.as_uri())
         tab.until_text("a browser has used it already")
         tab.page.get_by_text("to the dashboard").click()
@@ -161,8 +150,7 @@ def test_a_url_that_was_used_leads_who_is_in_back_to_the_dashboard(
 
 def test_it_works_without_scripts(browser: Browser, served: Served) -> None:
     with browsing.tab(browser, java_script_enabled=False) as tab:
-        tab.page.goto(served.entry)
-        tab.page.wait_for_url(served.base)
+        tab.enter(served.entry)
         tab.page.fill("#q", "blog")
         tab.page.press("#q", "Enter")
         assert "1 domain with “blog”." in tab.text
@@ -175,8 +163,7 @@ def test_a_page_on_another_port_gets_no_cookie_and_can_do_nothing(browser: Brows
     host = served.authority.partition(":")[0]
     fetching = "url => fetch(url, {credentials: 'include'}).then(a => a.text(), () => 'no')"
     with elsewhere(html, host) as there, browsing.tab(browser) as tab:
-        tab.page.goto(served.entry)
-        tab.page.wait_for_url(served.base)
+        tab.enter(served.entry)
         tab.page.goto(there.url)
         assert "Overview" not in (tab.page.frames[1].content() if len(tab.page.frames) > 1 else "")
         assert tab.page.evaluate(fetching, served.base) == "no"
@@ -195,8 +182,7 @@ def test_whoever_takes_the_port_afterwards_shows_nothing_in_a_page_that_is_still
     """The page goes on asking, and another local user may have taken the port when the command has ended."""
     with browsing.tab(browser) as tab:
         with serving(store) as served:
-            tab.page.goto(served.entry)
-            tab.page.wait_for_url(served.base)
+            tab.enter(served.entry)
         tab.until_text("The dashboard does not answer.")
         host, _, port = served.authority.partition(":")
         with elsewhere('<h1 id="theirs">Theirs</h1>', host, int(port)) as there:
