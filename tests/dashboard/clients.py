@@ -6,7 +6,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from certward.dashboard.security import Keys
-from certward.dashboard.server import Dashboard
+from certward.dashboard.server import application
 from certward.dashboard.store import Store
 from dashboard import worlds
 
@@ -23,9 +23,15 @@ def stranger(
     entered: Callable[[str], None] = lambda _: None,
 ) -> TestClient:
     """A client that knows where the server listens and nothing else; answers are as they are sent."""
-    filled = store or worlds.small(worlds.now())
-    application = Dashboard(store=filled, changing=changing, keys=keys, place=place).application(AUTHORITY, entered)
-    return TestClient(application, base_url=ORIGIN, follow_redirects=False, raise_server_exceptions=False)
+    made = application(
+        store=store or worlds.small(worlds.now()),
+        changing=changing,
+        keys=keys,
+        place=place,
+        authority=AUTHORITY,
+        entered=entered,
+    )
+    return TestClient(made, base_url=ORIGIN, follow_redirects=False, raise_server_exceptions=False)
 
 
 def entering(client: TestClient, keys: Keys) -> TestClient:

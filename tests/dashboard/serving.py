@@ -8,7 +8,7 @@ from typing import Any
 
 from certward.dashboard.connections import authority_of, listen, server
 from certward.dashboard.security import Keys
-from certward.dashboard.server import Dashboard
+from certward.dashboard.server import application
 from certward.dashboard.store import Store
 
 
@@ -33,8 +33,7 @@ def serving(store: Store, changing: Any = None, place: str = "kind-demo") -> Ite
     """Serve it on loopback, at an address and a port of its own."""
     keys, bound = Keys(), listen(0)
     authority = authority_of(bound)
-    made = Dashboard(store=store, changing=changing, keys=keys, place=place)
-    running = server(made.application(authority))
+    running = server(application(store=store, changing=changing, keys=keys, place=place, authority=authority))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     try:

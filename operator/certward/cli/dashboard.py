@@ -41,14 +41,13 @@ def dashboard(
     from certward.dashboard.connections import authority_of, listen, server
     from certward.dashboard.following import Following, scope_words
     from certward.dashboard.security import Keys
-    from certward.dashboard.server import Dashboard
+    from certward.dashboard.server import application
     from certward.dashboard.store import Store
 
     api, keys = session.api, Keys()
     namespaces = tuple(filter(None, (session.flags.namespace or "").split(",")))
     store = Store(scope_words(namespaces))
     place = api.place.context or api.server
-    made = Dashboard(store=store, changing=Changing(session, operator_namespace), keys=keys, place=place)
     try:
         bound = listen(port)
     except OSError as error:
@@ -71,7 +70,10 @@ def dashboard(
         session.out.say(f"The URL for another one is\n\n  {keys.url(authority, entry)}\n")
 
     with _opened(url, wanted=not no_open):
-        running = server(made.application(authority, entered))
+        changing = Changing(session, operator_namespace)
+        running = server(
+            application(store=store, changing=changing, keys=keys, place=place, authority=authority, entered=entered)
+        )
         try:
             running.run(sockets=[bound])
         except KeyboardInterrupt:
