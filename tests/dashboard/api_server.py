@@ -19,8 +19,14 @@ from integration.plugin import write_kubeconfig
 Body = dict[str, Any]
 #: plural, namespace, name
 Key = tuple[str, str, str]
-_PLURALS = {"App": "apps", "Domain": "domains", "TLSPolicy": "tlspolicies", "ConfigMap": "configmaps"}
-_KINDS = {plural: kind for kind, plural in _PLURALS.items()} | {"namespaces": "Namespace"}
+_PLURALS = {
+    "App": "apps",
+    "Domain": "domains",
+    "TLSPolicy": "tlspolicies",
+    "ConfigMap": "configmaps",
+    "Namespace": "namespaces",
+}
+_KINDS = {plural: kind for kind, plural in _PLURALS.items()}
 
 
 @dataclass
@@ -87,6 +93,12 @@ class ApiServer:
             self._tell("DELETED", key)
             del self.objects[key]
 
+    def refuse(self, status: int, message: str) -> None:
+        """Answer every request so from now on, and end every watch."""
+        self.refusal = (status, message)
+        with self._changed:
+            self._changed.notify_all()
+
     def kubeconfig(self, folder: Path) -> Path:
         """A kubeconfig for it."""
         return write_kubeconfig(
@@ -110,9 +122,7 @@ def api_server(*bodies: Body) -> Iterator[ApiServer]:
     try:
         yield world
     finally:
-        world.refusal = (503, "it ends")
-        with world._changed:
-            world._changed.notify_all()
+        world.refuse(503, "it ends")
         server.shutdown()
         server.server_close()
         thread.join()
@@ -122,6 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection for each request: none is left open when the server ends."""
 
     world: ApiServer
+    protocol_version = "HTTP/1.1"
+
+    def end_headers(self) -> None:
+        self.send_header("Connection", "close")
+        super().end_headers()
 
     def do_GET(self) -> None:
         self._answered("get")
@@ -204,6 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _watched(self, plural: str, namespace: str, version: int, seconds: float) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         ended = False
         while not ended and self.world.refusal is None and self.world.is_known:
@@ -214,8 +230,9 @@ class _Handler(BaseHTTPRequestHandler):
                     continue
             for version, event, (of, where, _), body in fresh:  # noqa: B007, PLR1704
                 if of == plural and namespace in ("", where):
-                    self.wfile.write(json.dumps({"type": event, "object": body}).encode() + b"\n")
-                    self.wfile.flush()
+                    line = json.dumps({"type": event, "object": body}).encode() + b"\n"
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        self.wfile.write(b"0\r\n\r\n")
 
     def _status(self, code: int, message: str, **more: Any) -> None:
         self._send(code, {"kind": "Status", "status": "Failure", "code": code, "message": message, **more})

@@ -128,7 +128,7 @@ def small(now: datetime) -> Store:
             message="Automatic certificates are off, so the last one is served until it ends. Turn them on.",
         ),
     ]
-    return filled(apps, domains, [policy("shop", "team-a", now)], now)
+    return filled(apps, domains, [policy("shop", "team-a", now)])
 
 
 def big(now: datetime, size: int = 1000) -> Store:
@@ -159,13 +159,14 @@ def big(now: datetime, size: int = 1000) -> Store:
                 domains.append(domain(hostname, name, namespace, now, expires=expires))
     policies = [policy(one["metadata"]["name"], one["metadata"]["namespace"], now) for one in apps[:12]]
     policies.append(conflicted("newer", "team-00", now, policies[0]["metadata"]["name"]))
-    return filled(apps, domains, policies, now)
+    return filled(apps, domains, policies)
 
 
-def filled(apps: list[Body], domains: list[Body], policies: list[Body], now: datetime) -> Store:
-    store = Store("all namespaces")
+def filled(apps: list[Body], domains: list[Body], policies: list[Body]) -> Store:
+    store = Store()
     for kind, bodies in (("App", apps), ("Domain", domains), ("TLSPolicy", policies)):
-        store.replace(kind, "", bodies, now)
+        store.replace(kind, "", bodies)
+        store.tell_scope(kind, "all namespaces")
     store.tell_budgets(
         (
             Budget(

@@ -71,10 +71,10 @@ def test_a_page_of_a_file_leads_in(browser: Browser, served: Served, tmp_path_fa
 def test_changes_are_shown_and_told_while_one_looks(tab: Tab, store: Store) -> None:
     now = worlds.now()
     failed = {"state": "Failed", "reason": "CARejected", "message": "<b>Refused</b> by the CA."}
-    store.change("Domain", "MODIFIED", worlds.domain("shop.example.com", "shop", "team-a", now, **failed), now)
+    store.change("Domain", "MODIFIED", worlds.domain("shop.example.com", "shop", "team-a", now, **failed))
     tab.until_text("<b>Refused</b> by the CA.")
     assert "2 domains need attention" in tab.page.text_content("#news")
-    store.trouble("Domain/", Trouble("It is away.", now, is_denied=False))
+    store.trouble("Domain/", Trouble("It is away."))
     tab.until_text("It is away.")
     assert "The cluster does not answer." in tab.page.text_content("#news")
     store.trouble("Domain/", None)
@@ -87,14 +87,14 @@ def test_focus_and_what_was_typed_survive_an_update(tab: Tab, served: Served, st
     tab.page.keyboard.type("shop")
     tab.until("document.querySelectorAll('tbody tr').length === 2")
     now = worlds.now()
-    store.change("Domain", "ADDED", worlds.domain("new.shop.example.com", "shop", "team-a", now), now)
+    store.change("Domain", "ADDED", worlds.domain("new.shop.example.com", "shop", "team-a", now))
     tab.until("document.querySelectorAll('tbody tr').length === 3")
     assert tab.page.evaluate("document.activeElement.id") == "q"
     tab.page.keyboard.type(" new")
     tab.until("document.querySelectorAll('tbody tr').length === 1")
     tab.page.focus("tbody a")
     name = tab.page.evaluate("document.activeElement.id")
-    store.change("Domain", "MODIFIED", worlds.domain("new.shop.example.com", "shop", "team-a", now, reason="X"), now)
+    store.change("Domain", "MODIFIED", worlds.domain("new.shop.example.com", "shop", "team-a", now, reason="X"))
     tab.until_text("X")
     assert tab.page.evaluate("document.activeElement.id") == name
 

@@ -60,7 +60,7 @@ def _update(served: Served, store: Store, path: str) -> float:
     mark = str(time.monotonic_ns())
     body = worlds.domain("www.shop-0.example.com", "shop-0", "team-00", now, reason="Changed", message=mark)
     started = time.perf_counter()
-    store.change("Domain", "MODIFIED", body, now)
+    store.change("Domain", "MODIFIED", body)
     return time.perf_counter() - started + _ask(served, path, part=True)
 
 

@@ -112,20 +112,20 @@ def test_a_snapshot_is_made_anew_only_when_something_has_changed() -> None:
     store = worlds.small(NOW)
     before = store.snapshot()
     body = worlds.domain("shop.example.com", "shop", "team-a", NOW, expires=NOW + 72 * DAY)
-    store.change("Domain", "MODIFIED", body, NOW + DAY)
+    store.change("Domain", "MODIFIED", body)
     assert store.snapshot() is before
-    store.change("Domain", "MODIFIED", body | {"status": {"state": "Failed"}}, NOW + DAY)
+    store.change("Domain", "MODIFIED", body | {"status": {"state": "Failed"}})
     assert store.snapshot().version > before.version
-    store.change("Domain", "DELETED", body, NOW + DAY)
-    store.change("Domain", "DELETED", body, NOW + DAY)
+    store.change("Domain", "DELETED", body)
+    store.change("Domain", "DELETED", body)
     assert len(store.snapshot().domains) == 2
 
 
 def test_a_list_of_one_namespace_leaves_the_others_alone() -> None:
     store = worlds.small(NOW)
-    store.replace("Domain", "team-a", [], NOW)
+    store.replace("Domain", "team-a", [])
     assert [one.namespace for one in store.snapshot().domains] == ["team-b"]
-    store.replace("Domain", "", [], NOW)
+    store.replace("Domain", "", [])
     assert not store.snapshot().domains
 
 
@@ -133,17 +133,17 @@ def test_an_object_that_cannot_be_read_is_passed_over() -> None:
     store = Store()
     good = worlds.domain("www.example.com", "shop", "team-a", NOW)
     for broken in ({}, {"metadata": {}}, {**good, "spec": {}}, {**good, "spec": None}, {**good, "status": {"dns": 3}}):
-        store.replace("Domain", "", [broken, good], NOW)
+        store.replace("Domain", "", [broken, good])
         assert [one.hostname for one in store.snapshot().domains] == ["www.example.com"]
 
 
 def test_a_trouble_is_told_once_and_taken_back() -> None:
     store = worlds.small(NOW)
     for kind in ("App", "Domain"):
-        store.trouble(f"{kind}/", Trouble("It does not answer.", NOW, is_denied=False))
-    assert [one.text for one in store.snapshot().troubles] == ["It does not answer."]
+        store.trouble(f"{kind}/", Trouble("It does not answer.", seen_at=NOW if kind == "App" else NOW - DAY))
+    assert store.snapshot().troubles == (Trouble("It does not answer.", seen_at=NOW - DAY),)
     seen = store.snapshot()
-    store.trouble("App/", Trouble("It does not answer.", NOW + DAY, is_denied=False))
+    store.trouble("App/", Trouble("It does not answer.", seen_at=NOW))
     assert store.snapshot() is seen
     store.trouble("App/", None)
     store.trouble("Domain/", None)
@@ -163,6 +163,5 @@ def test_what_was_issued_is_counted_by_registered_domain() -> None:
             )
         ],
         [],
-        NOW,
     ).snapshot()
     assert pages.issued(snapshot, NOW) == [("example.co.uk", 2), ("example.com", 1)]

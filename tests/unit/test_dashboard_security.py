@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from certward.dashboard.security import COOKIE, MAX_BODY, RUN, Keys
+from certward.dashboard.store import Trouble
 from dashboard import clients, worlds
 from dashboard.clients import AUTHORITY, ORIGIN
 
@@ -187,8 +188,9 @@ def test_markup_in_what_the_cluster_says_is_shown_as_it_is(keys: Keys) -> None:
     app["status"]["conditions"] = [{"type": "PolicyEnforced", "status": "False", "reason": MARKUP, "message": MARKUP}]
     policy = worlds.conflicted("shop", "team-a", now, MARKUP)
     policy["spec"] = {"profile": MARKUP, "selector": {"matchLabels": {MARKUP: MARKUP}}}
-    store = worlds.filled([app], [bad], [policy], now)
-    store.tell_scope(MARKUP)
+    store = worlds.filled([app], [bad], [policy])
+    store.tell_scope("App", MARKUP)
+    store.trouble("x", Trouble(MARKUP))
     store.tell_budgets(MARKUP)
     client = clients.entering(clients.stranger(keys, store, place=MARKUP), keys)
     pages = ("", "domains", "apps", "policies", "budget", "domains/team-a/www-example-com", "apps/team-a/shop")

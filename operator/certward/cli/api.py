@@ -3,7 +3,6 @@
 That package takes a second to load, so it is loaded here when the first request is made and nowhere else.
 """
 
-import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -197,7 +196,7 @@ class Watch:
         self._answer = answer
 
     def __iter__(self) -> Iterator[tuple[str, Object]]:
-        """Wait for changes until the server ends the stream, it breaks, or `close` is called."""
+        """Wait for changes until the server ends the stream, or it breaks."""
         import urllib3
 
         rest = b""
@@ -208,14 +207,9 @@ class Watch:
                     change = _parsed(line)
                     yield str(change.get("type") or ""), change.get("object") or {}
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
-            return  # broken or closed: whoever follows begins anew, and finds out why
+            return  # broken: whoever follows begins anew, and finds out why
         finally:
             self._answer.close()
-
-    def close(self) -> None:
-        """End it, from any thread."""
-        with contextlib.suppress(Exception):
-            self._answer.shutdown()
 
 
 def _parsed(data: bytes) -> Object:

@@ -39,14 +39,14 @@ def dashboard(
     from certward.dashboard import budgets
     from certward.dashboard.changing import Changing
     from certward.dashboard.connections import authority_of, listen, server
-    from certward.dashboard.following import Following, scope_words
+    from certward.dashboard.following import Following
     from certward.dashboard.security import Keys
     from certward.dashboard.server import application
     from certward.dashboard.store import Store
 
     api, keys = session.api, Keys()
     namespaces = tuple(filter(None, (session.flags.namespace or "").split(",")))
-    store = Store(scope_words(namespaces))
+    store = Store()
     place = api.place.context or api.server
     try:
         bound = listen(port)
@@ -54,9 +54,10 @@ def dashboard(
         raise usage(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}. Choose another by --port.") from None
     authority = authority_of(bound)
     url = keys.url(authority)
-    following, stop = Following(api, store, namespaces), threading.Event()
+    following = Following(api, store, namespaces)
     following.start()
-    threading.Thread(target=budgets.follow, args=(api, store, operator_namespace, stop), daemon=True).start()
+    budget = (api, store, operator_namespace, following.stop)
+    threading.Thread(target=budgets.follow, args=budget, daemon=True).start()
     if session.out.is_table:
         session.out.line(f"The dashboard of {place} is at\n\n  {url}\n")
         session.out.line("It acts with your rights, for one browser. Ctrl-C ends it.")
@@ -79,7 +80,7 @@ def dashboard(
         except KeyboardInterrupt:
             pass
         finally:
-            stop.set()
+            following.stop.set()
     return Exit.DONE
 
 

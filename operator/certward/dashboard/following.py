@@ -6,26 +6,30 @@ where that is not allowed.
 
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, ParamSpec
 
 from certward.cli import words
-from certward.cli.api import Api, Watch
+from certward.cli.api import Api
 from certward.cli.errors import CliError, Exit
-from certward.dashboard.store import KINDS, Store, Trouble
+from certward.dashboard.store import KINDS, Cause, Store, Trouble
+from certward.kube import kinds
+from certward.names import GROUP
+
+P = ParamSpec("P")
 
 #: Seconds: how long one watch runs, how often is looked without one, and the pauses after a failure.
-_WATCH: Final = 30
-_LOOK: Final = 5.0
-_PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
+WATCH: Final = 30
+LOOK: Final = 5.0
+PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
 #: Seconds after which is looked whether a right was given that was missing.
-_DENIED_PAUSE: Final = 15.0
-#: Of more namespaces than this none is watched; they are looked at in turn.
-_MOST_WATCHED: Final = 4
-_MOST_NAMESPACES: Final = 200
+DENIED_PAUSE: Final = 15.0
+#: Of more namespaces than this none is watched; they are looked at in turn, at this pace for each kind.
+MOST_WATCHED: Final = 4
+LOOKS_PER_SECOND: Final = 4.0
+MOST_NAMESPACES: Final = 200
 
 
 @dataclass(slots=True)
@@ -36,105 +40,120 @@ class Following:
         api: the cluster as the user.
         store: where it is told.
         namespaces: those to look into; empty for all that the user may see.
+        stop: set to end them; they end with the process as well.
     """
 
     api: Api
     store: Store
     namespaces: tuple[str, ...] = ()
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
-    _threads: list[threading.Thread] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+    _seen_at: dict[str, datetime] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Begin, in threads that end with the process or by `stop`."""
+        """Begin."""
         for kind in KINDS:
             if self.namespaces:
+                self.store.tell_scope(kind, scope_words(self.namespaces))
                 self._follow_each(kind, self.namespaces)
             else:
                 self._run(self._follow_all, kind)
 
-    def stop(self) -> None:
-        """End every thread."""
-        self._stop.set()
-        for watch in list(self._watches.values()):
-            watch.close()
-        for thread in list(self._threads):
-            thread.join(10)
+    def _run(self, target: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        def run() -> None:
+            try:
+                target(*args, **kwargs)
+            except Exception as error:
+                what = " in ".join(arg for arg in args if isinstance(arg, str) and arg)
+                text = f"{what} is no longer followed, by a mistake ({type(error).__name__}). Start the dashboard anew."
+                self.store.trouble(f"{what} broken", Trouble(text, Cause.BROKEN))
+                raise
 
-    def _run(self, target: object, *args: object) -> None:
-        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]
-        self._threads.append(thread)
-        thread.start()
+        threading.Thread(target=run, daemon=True).start()
 
     def _follow_all(self, kind: str) -> None:
         """All namespaces at once; where that is forbidden, those that the user may look into."""
-        while not self._stop.is_set():
+        failures = 0
+        while not self.stop.is_set():
             try:
-                self.api.list_at(kind)
+                version = self._list(kind, "")
             except CliError as error:
-                if error.code is not Exit.NO_RIGHTS:
-                    self._failed(kind, "", error)
-                    self._stop.wait(_PAUSES[1])
-                    continue
-                found = self._namespaces_of(kind)
-                self.store.tell_scope(scope_words(found))
-                self.store.trouble(f"{kind}/", None)
-                self._follow_each(kind, found)
-                return
-            self.store.tell_scope("all namespaces")
-            self._follow(kind, "")
+                if found := self._instead_of_all(kind, error):
+                    self.store.trouble(_key(kind, ""), None)
+                    self.store.tell_scope(kind, scope_words(found))
+                    self._follow_each(kind, found)
+                    return
+                self._failed(kind, "", error)
+                self.stop.wait(_pause(failures))
+                failures += 1
+            else:
+                self.store.tell_scope(kind, scope_words(()))
+                self._follow(kind, "", version)
 
-    def _namespaces_of(self, kind: str) -> tuple[str, ...]:
-        """The namespaces in which the user may list a kind; that of the context where none is known."""
-        mine = self.api.place.namespace
+    def _instead_of_all(self, kind: str, error: CliError) -> tuple[str, ...]:
+        """The namespaces in which the user may list a kind that they may not list in all; none where that is unknown.
+
+        By the API server's own word: credentials that it does not accept just now are refused in the same way.
+        """
+        plural = kinds.KINDS[kind][1]
         try:
-            page = self.api.raw("GET", f"/api/v1/namespaces?limit={_MOST_NAMESPACES}") or {}
+            if error.code is not Exit.NO_RIGHTS or self.api.may("list", plural, group=GROUP):
+                return ()
+            names = self._namespaces() or (self.api.place.namespace,)
+            allowed = [name for name in names if self.api.may("list", plural, name, group=GROUP)]
         except CliError:
-            return (mine,)
-        names = [str(item["metadata"]["name"]) for item in page.get("items") or ()]
-        plural = f"{kind.lower()}s" if kind != "TLSPolicy" else "tlspolicies"
-        allowed = []
-        for name in names:
-            with suppress(CliError):
-                if self.api.may("list", plural, name, group="certward.dev"):
-                    allowed.append(name)
-        return tuple(allowed) or (mine,)
+            return ()
+        return tuple(allowed) or (self.api.place.namespace,)
+
+    def _namespaces(self) -> tuple[str, ...]:
+        """The namespaces that there are; none where the user may not list them."""
+        try:
+            page = self.api.raw("GET", f"/api/v1/namespaces?limit={MOST_NAMESPACES}") or {}
+        except CliError as error:
+            if error.code is not Exit.NO_RIGHTS:
+                raise
+            return ()
+        if (page.get("metadata") or {}).get("continue"):
+            text = f"There are more than {MOST_NAMESPACES} namespaces, and only the first are looked into. "
+            self.store.trouble("namespaces", Trouble(f"{text}Name those that you mean by -n.", Cause.DENIED))
+        return tuple(str(item["metadata"]["name"]) for item in page.get("items") or ())
 
     def _follow_each(self, kind: str, namespaces: Sequence[str]) -> None:
-        if len(namespaces) <= _MOST_WATCHED:
+        if len(namespaces) <= MOST_WATCHED:
             for namespace in namespaces:
                 self._run(self._follow, kind, namespace)
         else:
             self._run(self._look, kind, tuple(namespaces))
 
-    def _follow(self, kind: str, namespace: str) -> None:
-        """List, then watch from there on, for ever."""
-        failures, version = 0, ""
-        while not self._stop.is_set():
+    def _follow(self, kind: str, namespace: str, version: str = "") -> None:
+        """List, unless that was done, then watch from there on, for ever."""
+        failures = 0
+        while not self.stop.is_set():
             try:
-                if not version:
-                    version = self._list(kind, namespace)
+                version = version or self._list(kind, namespace)
                 begun = time.monotonic()
                 version = self._watch(kind, namespace, version)
                 failures = 0
-                self._stop.wait(max(0.0, 1.0 - (time.monotonic() - begun)))  # of streams that end at once
+                self.stop.wait(max(0.0, 1.0 - (time.monotonic() - begun)))  # of streams that end at once
             except CliError as error:
                 version = ""
-                if error.code is Exit.NO_RIGHTS and self._looked(kind, namespace):
-                    self._stop.wait(_LOOK)  # it may be listed and not watched
+                is_denied = error.code is Exit.NO_RIGHTS
+                if is_denied and self._looked(kind, namespace):
+                    self.stop.wait(LOOK)  # it may be listed and not watched
                     continue
-                if error.code is not Exit.NO_RIGHTS:
+                if not is_denied:
                     self._failed(kind, namespace, error)
-                denied = error.code is Exit.NO_RIGHTS
-                self._stop.wait(_DENIED_PAUSE if denied else _PAUSES[min(failures, len(_PAUSES) - 1)])
+                self.stop.wait(DENIED_PAUSE if is_denied else _pause(failures))
                 failures += 1
 
     def _look(self, kind: str, namespaces: Sequence[str]) -> None:
         """Look at many namespaces in turn, for ever."""
-        while not self._stop.is_set():
-            for namespace in namespaces:
+        while not self.stop.is_set():
+            begun = time.monotonic()
+            for number, namespace in enumerate(namespaces, 1):
                 self._looked(kind, namespace)
-            self._stop.wait(_LOOK)
+                if self.stop.wait(max(0.0, number / LOOKS_PER_SECOND - (time.monotonic() - begun))):
+                    return
+            self.stop.wait(max(0.0, LOOK - (time.monotonic() - begun)))
 
     def _looked(self, kind: str, namespace: str) -> bool:
         """List once; whether that went well, which is told."""
@@ -147,38 +166,45 @@ class Following:
 
     def _list(self, kind: str, namespace: str) -> str:
         bodies, version = self.api.list_at(kind, namespace)
-        self.store.replace(kind, namespace, bodies, datetime.now(UTC))
-        self.store.trouble(f"{kind}/{namespace}", None)
+        self.store.replace(kind, namespace, bodies)
+        self._alive(kind, namespace)
+        self.store.trouble(_key(kind, namespace), None)
         return version
 
     def _watch(self, kind: str, namespace: str, version: str) -> str:
         """Follow until the stream ends; the version to go on from, empty where a new list is needed."""
-        watch = self._watches[kind, namespace] = self.api.watch(kind, namespace, version, seconds=_WATCH)
-        if self._stop.is_set():
-            watch.close()
-        self.store.alive(kind, datetime.now(UTC))
-        for event, body in watch:
+        stream = self.api.watch(kind, namespace, version, seconds=WATCH)
+        self._alive(kind, namespace)
+        for event, body in stream:
             if event == "ERROR" or "metadata" not in body:
                 return ""
+            self._alive(kind, namespace)
             version = str(body["metadata"].get("resourceVersion") or version)
-            if event == "BOOKMARK":
-                self.store.alive(kind, datetime.now(UTC))
-            else:
-                self.store.change(kind, event, {"kind": kind, **body}, datetime.now(UTC))
+            if event != "BOOKMARK":
+                self.store.change(kind, event, {"kind": kind, **body})
         return version
 
+    def _alive(self, kind: str, namespace: str) -> None:
+        self._seen_at[_key(kind, namespace)] = datetime.now(UTC)
+
     def _failed(self, kind: str, namespace: str, error: CliError) -> None:
-        if self._stop.is_set():
-            return
+        key = _key(kind, namespace)
         text = error.message.replace(" Leave out -A, or ask your administrator.", " Ask your administrator.")
-        self.store.trouble(
-            f"{kind}/{namespace}", Trouble(text, datetime.now(UTC), is_denied=error.code is Exit.NO_RIGHTS)
-        )
+        cause = Cause.DENIED if error.code is Exit.NO_RIGHTS else Cause.AWAY
+        self.store.trouble(key, Trouble(text, cause, self._seen_at.get(key)))
 
 
 def scope_words(namespaces: Sequence[str]) -> str:
-    """Where it is looked, in words."""
+    """Where it is looked, in words; in all namespaces where none is named."""
     if not namespaces:
         return "all namespaces"
     noun = "namespace" if len(namespaces) == 1 else "namespaces"
     return f"{noun} {words.listed(namespaces, 3)}"
+
+
+def _key(kind: str, namespace: str) -> str:
+    return f"{kind}/{namespace}"
+
+
+def _pause(failures: int) -> float:
+    return PAUSES[min(failures, len(PAUSES) - 1)]
