@@ -1,5 +1,6 @@
 """How the dashboard judges, searches and cuts, and what it keeps of what the cluster says."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,9 +9,10 @@ from certward.dashboard import judging, listing, pages
 from certward.dashboard.judging import Tone
 from certward.dashboard.listing import Query
 from certward.dashboard.rows import DomainRow, row_of
-from certward.dashboard.store import Store, Trouble
+from certward.dashboard.security import Keys
+from certward.dashboard.store import Cause, Store, Trouble
 from certward.model.resources import Domain
-from dashboard import worlds
+from dashboard import clients, worlds
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -165,3 +167,59 @@ def test_what_was_issued_is_counted_by_registered_domain() -> None:
         [],
     ).snapshot()
     assert pages.issued(snapshot, NOW) == [("example.co.uk", 2), ("example.com", 1)]
+
+
+def shown(store: Store, path: str) -> str:
+    keys = Keys()
+    return clients.entering(clients.stranger(keys, store), keys).get(f"{keys.base}{path}").text
+
+
+def test_of_a_kind_that_was_never_seen_nothing_is_claimed() -> None:
+    """Such as of policies, by somebody who may not list them: no conflicts would be a lie."""
+    store = worlds.small(NOW)
+    partial = Store()
+    partial.replace("App", "", [worlds.app("shop", "team-a", NOW)])
+    partial.trouble("x", Trouble("You have no right.", Cause.DENIED))
+    paths = ("", "domains", "apps", "policies", "budget", "apps/team-a/shop", "domains/team-a/shop-example-com")
+    for path in paths:
+        assert "Not known." in shown(partial, path) or path == "apps", path
+        assert "Not known." not in shown(store, path), path
+        for claim in ("There is no", "No conflicts", "has none yet", "No domain waits", "None of the cert"):
+            assert claim not in shown(partial, path), (path, claim)
+    assert "<b>?</b><span>Domains</span>" in shown(partial, "")
+    empty = worlds.filled([], [], [])
+    assert "There is no domain yet." in shown(empty, "domains")
+    assert "No conflicts. 0 policies are in place." in shown(empty, "")
+
+
+def test_troubles_say_what_they_are_about_and_as_of_when_things_are_shown() -> None:
+    store = worlds.small(NOW)
+    store.trouble("a", Trouble("It is away.", seen_at=NOW))
+    store.trouble("b", Trouble("You have no right.", Cause.DENIED))
+    store.trouble("c", Trouble("It is broken.", Cause.BROKEN))
+    text = re.sub(r"\s+", " ", shown(store, ""))
+    away = "It is away. What is shown is as of 12:00:00 UTC. It is tried again all the time."
+    assert f"<strong>The cluster does not answer.</strong> {away}" in text
+    assert "<strong>You may not see everything.</strong> You have no right.</div>" in text
+    assert "<strong>Not everything is kept up to date.</strong> It is broken.</div>" in text
+
+
+@pytest.mark.parametrize("path", ["", "domains", "apps", "policies", "budget", "apps/a/b-c", "domains/a/b-c"])
+def test_no_two_elements_have_the_same_id(path: str) -> None:
+    """Also where two names read the same with a hyphen between them; by the id focus comes back."""
+    apps = [worlds.app("c", "a-b", NOW, automatic=False), worlds.app("b-c", "a", NOW)]
+    for app in apps:
+        app["status"]["conditions"] = [{"type": "PolicyEnforced", "status": "False", "reason": "x", "message": "y"}]
+    domains = [worlds.domain(f"{name}.example.com", name, space, NOW) for name, space in (("c", "a-b"), ("b-c", "a"))]
+    for domain in domains:
+        domain["metadata"]["name"] = domain["spec"]["appRef"]["name"]
+        domain["status"] |= {"state": "Waiting", "reason": "WaitingForBudget"}
+    failing = [{**one, "status": {**one["status"], "state": "Failed"}} for one in domains]
+    for some in (domains, failing):
+        ids = re.findall(r'\sid="([^"]*)"', shown(worlds.filled(apps, some, []), path))
+        assert len(ids) == len(set(ids))
+
+
+def test_a_registered_domain_is_not_told_to_have_a_cname() -> None:
+    store = worlds.filled([], [worlds.domain("example.com", "shop", "team-a", NOW)], [])
+    assert "ALIAS or ANAME to edge.example.net" in shown(store, "domains/team-a/example-com")

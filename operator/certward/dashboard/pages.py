@@ -4,14 +4,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 from importlib import resources
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from publicsuffixlist import PublicSuffixList
 
-from certward.cli import words
+from certward.cli import view, words
 from certward.dashboard import judging, listing
 from certward.dashboard.judging import Tone
 from certward.dashboard.listing import Query
@@ -117,18 +115,12 @@ def waiting(snapshot: Snapshot) -> list[DomainRow]:
 
 def issued(snapshot: Snapshot, now: datetime) -> list[tuple[str, int]]:
     """How many automatic certificates that are served were issued in the last seven days, by registered domain."""
-    suffixes = _suffixes()
     counts = Counter(
-        str(suffixes.privatesuffix(row.hostname.removeprefix("*.")) or row.hostname)
+        view.registered_domain(row.hostname.removeprefix("*.")) or row.hostname
         for row in snapshot.domains
         if row.is_automatic and row.issued_at and 0 <= (now - row.issued_at).days < 7  # noqa: PLR2004
     )
     return counts.most_common(10)
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
 
 
 def _ago(at: datetime | None, now: datetime) -> str:

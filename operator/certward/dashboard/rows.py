@@ -177,7 +177,7 @@ def _domain(domain: Domain) -> DomainRow:
         versions=views_of.versions(str(served.get("minVersion") or ""), str(served.get("maxVersion") or "")),
         observed_at=_time(served.get("observedAt")),
         dns_target=str(view.dns.get("target") or ""),
-        dns_type=str(view.dns.get("recordType") or ""),
+        dns_type=view.record_type,
         points_here=view.points_here,
         conditions=tuple((str(one.get("type")), _told(one)) for one in status.get("conditions") or ()),
     )
