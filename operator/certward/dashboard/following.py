@@ -56,19 +56,27 @@ class Following:
                 self.store.tell_scope(kind, scope_words(self.namespaces))
                 self._follow_each(kind, self.namespaces)
             else:
-                self._run(self._follow_all, kind)
+                self.run(kind, self._follow_all, kind)
 
-    def _run(self, target: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        def run() -> None:
+    def run(self, what: str, target: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run something beside the pages. That it has ended by a mistake is told there.
+
+        Args:
+            what: that it follows, in words.
+            target: the function; it ends when `stop` is set.
+            args: for it.
+            kwargs: for it.
+        """
+
+        def running() -> None:
             try:
                 target(*args, **kwargs)
             except Exception as error:
-                what = " in ".join(arg for arg in args if isinstance(arg, str) and arg)
                 text = f"{what} is no longer followed, by a mistake ({type(error).__name__}). Start the dashboard anew."
-                self.store.trouble(f"{what} broken", Trouble(text, Cause.BROKEN))
+                self.store.trouble(what, Trouble(text, Cause.BROKEN))
                 raise
 
-        threading.Thread(target=run, daemon=True).start()
+        threading.Thread(target=running, daemon=True).start()
 
     def _follow_all(self, kind: str) -> None:
         """All namespaces at once; where that is forbidden, those that the user may look into."""
@@ -120,9 +128,9 @@ class Following:
     def _follow_each(self, kind: str, namespaces: Sequence[str]) -> None:
         if len(namespaces) <= MOST_WATCHED:
             for namespace in namespaces:
-                self._run(self._follow, kind, namespace)
+                self.run(f"{kind} in {namespace}", self._follow, kind, namespace)
         else:
-            self._run(self._look, kind, tuple(namespaces))
+            self.run(kind, self._look, kind, tuple(namespaces))
 
     def _follow(self, kind: str, namespace: str, version: str = "") -> None:
         """List, unless that was done, then watch from there on, for ever."""
