@@ -16,7 +16,7 @@ OTHER_PLANES := envoy-gateway contour
 STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual platform, \
   tests/e2e/test_e2e_$(part).py)
 # Programs that tests need beside those of the cluster.
-TEST_PROGRAMS := promtool prometheus
+TEST_PROGRAMS := promtool prometheus chromium
 comma := ,
 space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
