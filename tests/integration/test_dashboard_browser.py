@@ -141,7 +141,7 @@ def test_a_url_that_was_used_leads_who_is_in_back_to_the_dashboard(
         tab.enter(served.entry)
         tab.page.goto(file.as_uri())
         tab.until_text("a browser has used it already")
-        tab.page.get_by_text("to the dashboard").click()
+        tab.page.get_by_role("link").click()
         tab.page.wait_for_url(served.base)
         assert "Overview" in tab.text
     with browsing.tab(browser) as other:
