@@ -228,7 +228,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if not fresh:
                     ended = not self.world._changed.wait(seconds)
                     continue
-            for version, event, (of, where, _), body in fresh:  # noqa: B007, PLR1704
+            version = fresh[-1][0]
+            for _, event, (of, where, _), body in fresh:
                 if of == plural and namespace in ("", where):
                     line = json.dumps({"type": event, "object": body}).encode() + b"\n"
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))

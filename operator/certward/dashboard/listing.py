@@ -1,5 +1,6 @@
 """Which rows a page shows: searched, filtered, the ones that need somebody first, a screenful at a time. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ R = TypeVar("R", DomainRow, AppRow, PolicyRow)
 
 SIZE: Final = 50
 _LONGEST: Final = 200
+_NUMBER: Final = re.compile("[1-9][0-9]{0,5}")
 SORTS: Final = {"attention": "What needs attention first", "hostname": "Hostname", "expires": "Expiry"}
 
 
@@ -38,13 +40,13 @@ class Query:
     @classmethod
     def of(cls, given: Mapping[str, str]) -> "Query":
         """Read the parameters of a URL; what is no such thing counts as not given."""
-        state, page, sort = given.get("state", ""), given.get("page", ""), given.get("sort", "")
+        state, sort = given.get("state", ""), given.get("sort", "")
         return cls(
             q=given.get("q", "")[:_LONGEST].strip(),
             state=state if state.upper() in Tone.__members__ else "",
             expires=given.get("expires", "")[:8],
             sort=sort if sort in SORTS else "attention",
-            page=min(int(page), 100_000) if page.isascii() and page.isdigit() and len(page) < 8 and int(page) else 1,  # noqa: PLR2004
+            page=int(page) if (page := given.get("page", "")) and _NUMBER.fullmatch(page) else 1,
         )
 
     def url(self, **changes: object) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ NAVIGATION: Final = (
     ("budget", "CA budget"),
 )
 _SHOWN: Final = 5
+_RECENT: Final = timedelta(days=7)
 
 
 class Pages:
@@ -75,9 +76,17 @@ class Pages:
         """Differs whenever a page may differ; spans of time are told in minutes."""
         return f"{snapshot.version}-{int(now.timestamp()) // 60}"
 
-    def render(self, template: str, snapshot: Snapshot, now: datetime, *, is_part: bool = False, **more: Any) -> str:  # noqa: ANN401
-        """A page, or only the part of it that changes."""
-        context = {
+    def render(self, template: str, snapshot: Snapshot, now: datetime, *, is_part: bool = False, **more: object) -> str:
+        """A page, or only the part of it that changes.
+
+        Args:
+            template: of the page.
+            snapshot: what is known.
+            now: by which times are told.
+            is_part: only the part.
+            more: what else the template tells.
+        """
+        context: dict[str, object] = {
             "layout": "part.html" if is_part else "base.html",
             "snapshot": snapshot,
             "now": now,
@@ -118,7 +127,7 @@ def issued(snapshot: Snapshot, now: datetime) -> list[tuple[str, int]]:
     counts = Counter(
         view.registered_domain(row.hostname.removeprefix("*.")) or row.hostname
         for row in snapshot.domains
-        if row.is_automatic and row.issued_at and 0 <= (now - row.issued_at).days < 7  # noqa: PLR2004
+        if row.is_automatic and row.issued_at and timedelta() <= now - row.issued_at < _RECENT
     )
     return counts.most_common(10)
 
