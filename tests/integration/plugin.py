@@ -92,7 +92,8 @@ class Plugin:
     def on_terminal(self, *words: str, typed: str = "") -> tuple[int, str]:
         """Run it on a terminal of 80 columns; the exit code, and all that is shown there."""
         ours, theirs = pty.openpty()
-        environment = {**self.environment, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+        inherited = {name: value for name, value in self.environment.items() if name != "NO_COLOR"}
+        environment = {**inherited, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
         process = subprocess.Popen(self.line(*words), env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         os.write(ours, typed.encode())

@@ -6,6 +6,7 @@ import pytest
 
 from certward.cli.api import Api
 from certward.cli.errors import CliError, Exit
+from certward.kube.kinds import KINDS
 from cluster.handle import Cluster
 from integration import observer
 from integration.plugin import Plugin, kubeconfig_of_viewer, until_may, write_kubeconfig
@@ -144,12 +145,12 @@ def test_a_broken_kubeconfig(cluster: Cluster, tmp_path: Path, content: str) -> 
     assert Plugin(cluster, "", file)("certs", code=Exit.NO_CLUSTER).err.startswith("Error: ")
 
 
-def test_a_cluster_without_the_definitions(cluster: Cluster) -> None:
-    # This cluster has Certward's; Envoy Gateway's are not there, or Contour's: it is the same answer.
+def test_a_cluster_without_the_definitions(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    # This cluster has Certward's; a group that it has not is answered for in the same way.
+    monkeypatch.setitem(KINDS, "Absent", ("/apis/absent.certward.dev/v1alpha1", "absents"))
     api = Api(str(cluster.state.admin_kubeconfig), None)
-    kind = "HTTPProxy" if "contour" not in cluster.env.get("INGRESS", "") else "ClientTrafficPolicy"
     with pytest.raises(CliError) as caught:
-        api.list(kind, "default")
+        api.list("Absent", "default")
 
     assert caught.value.code is Exit.NO_CLUSTER
     assert "Certward is not installed there, or its definitions (CRDs) are missing" in caught.value.message

@@ -27,6 +27,7 @@ from certward.model.profiles import Profile, fits
 from certward.model.resources import format_time
 from certward.names import ANNOTATION_REFRESH
 from certward.plan import renewal
+from certward.plan.challenges import Ways
 from certward.plan.checks import SecretState
 from certward.plan.domain import FAR, decide
 from certward.plan.manual import Manual, ManualSecret, Refused, expiring_at
@@ -195,6 +196,16 @@ MANUALS = st.lists(
     max_size=2,
     unique_by=lambda one: one.secret.name,
 ).map(tuple)
+WAYS = st.builds(
+    Ways,
+    zone=st.sampled_from(["", "acme.example.com", "example.com"]),
+    is_persist_on=st.booleans(),
+    txt_name=st.sampled_from(
+        ["", "_acme-challenge.example.com", "www.example.com.acme.example.com", "else.acme.example.com", "else.test"]
+    ),
+    http_problem=st.sampled_from(["", "The port is closed."]),
+    persist_record=st.sampled_from([("", ""), ("_validation-persist.example.com", "ca.test; accounturi=x")]),
+)
 REFUSALS = st.builds(Refused, FINGERPRINTS, st.timedeltas(timedelta(seconds=1), timedelta(minutes=10)))
 
 
@@ -226,6 +237,7 @@ def situations(draw: st.DrawFn) -> Observed:
         app=draw(st.one_of(APPS, APPS, APPS, st.none())),
         profile=profile,
         secret=held,
+        ways=draw(WAYS),
         manual=draw(st.one_of(st.just(()), MANUALS)),
         refused=draw(st.none() | REFUSALS),
         issuers=issuers,

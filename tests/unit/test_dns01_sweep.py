@@ -47,7 +47,7 @@ def test_a_mistake_is_counted_and_what_it_was_at_rests(shelf):
     bugs = metrics.BUGS._value.get()
     dns01.load()
     dns01.sweep()
-    while (next_one := flights.start(bool)) is None:  # there is one place only
+    while (next_one := flights.start("shop", bool)) is None:  # there is one place only
         continue
     next_one.result(10)
     assert metrics.BUGS._value.get() == bugs + 1

@@ -9,7 +9,7 @@ from certward.runtime.keeper import Keeper
 from certward.runtime.queue import WorkQueue
 
 
-def keeper_of(done, *, ensure):
+def keeper_of(done, *, ensure, is_missing=False):
     """A keeper of a replica that holds the Lease; what it does is put into `done`."""
 
     def doing(*names, returns=()):
@@ -24,7 +24,7 @@ def keeper_of(done, *, ensure):
         issuers=doing("look_again"),
         policies=doing("load"),
         ledger=doing("load", "due", "flush"),
-        platform=SimpleNamespace(ensure=ensure),
+        platform=SimpleNamespace(ensure=ensure, is_missing=is_missing),
         dns01=doing("load", "sweep"),
         namespaces=doing("addresses"),
         memories=SimpleNamespace(),
@@ -55,5 +55,17 @@ def test_the_platforms_objects_are_looked_at_again_with_each_full_list():
     keeper.look()
     assert done.count("ensure") == 1
     keeper._next_platform = 0.0
+    keeper.look()
+    assert done.count("ensure") == 2
+
+
+def test_an_object_of_the_platform_that_somebody_deletes_is_put_back_soon_and_not_in_a_busy_loop():
+    done = []
+    keeper = keeper_of(done, ensure=lambda: done.append("ensure"), is_missing=True)
+    keeper.look()
+    keeper.look()
+    assert done.count("ensure") == 1
+    keeper._soonest_platform = 0.0
+    keeper.look()
     keeper.look()
     assert done.count("ensure") == 2

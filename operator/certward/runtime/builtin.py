@@ -9,10 +9,11 @@ from certward.errors import Blocked, Rejected
 from certward.kube.cache import Cache
 from certward.kube.ensure import Ensurer
 from certward.kube.foreign import ForeignRoutes
-from certward.model.conditions import Condition, no
+from certward.model.conditions import Condition, is_true, no
 from certward.model.grade import Grade
 from certward.model.resources import App, Builtin, Key, builtin_hostname, key_of
 from certward.plan import builtin as decisions
+from certward.plan import schedule
 from certward.plan.builtin import SERVED
 from certward.plan.observed import Observed, Proof
 from certward.render.dialects import Host
@@ -111,7 +112,10 @@ class Builtins:
             self._memories.drop(key)
             return None, set()
         domain = _domain(app, hostname)
+        is_new = self._memories.peek(key) is None
         memory = self._memories.of(key, app.meta.uid)
+        if is_new:
+            memory.proof = self._remembered_proof(app)
         graded = memory.proof.grade if memory.proof else ""
         again = self._bring(app, domain, memory)
         said = self._condition(app, hostname, memory.proof, memory.obstacle)
@@ -139,6 +143,15 @@ class Builtins:
             if pause is not None:
                 return pause
         raise RuntimeError(f"the built-in hostname of {key_of(app)} asks for one handshake after the other")
+
+    def _remembered_proof(self, app: App) -> Proof | None:
+        """What the status remembers of a handshake, due again within an interval: else all were due after a restart."""
+        facts = decisions.certificate_of(self._platform.domain)
+        if facts is None or not is_true(app.status.get("conditions") or (), SERVED):
+            return None
+        interval = self._config.probe.interval
+        at = self._memories.started_at - interval + schedule.spread(app.meta.uid, interval)
+        return Proof(at=at, fingerprint=facts.fingerprint_sha256)
 
     def _route(self, app: App, domain: Builtin, plan: decisions.Plan) -> None:
         class_ = self._classes.of(app)

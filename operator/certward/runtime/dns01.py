@@ -152,9 +152,9 @@ class Dns01:
             return None  # it is just being taken out
         try:
             if one.is_written:
-                flight = self._flights.start(self._look, record)
+                flight = self._flights.start(key.namespace, self._look, record)
             else:
-                flight = self._flights.start(self._write, record, f"{key.namespace}/{key.name}", order)
+                flight = self._flights.start(key.namespace, self._write, record, f"{key.namespace}/{key.name}", order)
         except BaseException:
             self._release(record)
             raise
@@ -216,7 +216,7 @@ class Dns01:
         for entry in self._journal.entries():
             if self._is_needed(entry) or not lies_within(entry.name, self.zone) or not self._claim(entry.record):
                 continue
-            if self._flights.start(self._remove, entry) is None:
+            if self._flights.start(entry.domain.partition("/")[0], self._remove, entry) is None:
                 self._release(entry.record)
                 return
 

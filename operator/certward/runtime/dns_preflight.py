@@ -59,7 +59,7 @@ class DnsPreflights:
             issuer = self._issuers.ready(plan.issuer)
             ways = self._ways(observed, issuer)
             memory.persist_record = ways.persist_record
-            memory.dns_flight = self._flights.start(self._look, observed, ways, issuer)
+            memory.dns_flight = self._flights.start(observed.domain.meta.namespace, self._look, observed, ways, issuer)
             if memory.dns_flight is None:
                 return NO_PLACE
         if not self._flights.is_over(memory.dns_flight, key_of(observed.domain)):

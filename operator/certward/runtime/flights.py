@@ -1,6 +1,7 @@
 """What takes long and is nobody's computing: done beside the workers, who let go of the key until it is over."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
@@ -23,22 +24,34 @@ class Flights:
 
     Args:
         name: of the threads.
-        places: how many flights may be under way.
+        places: how many flights may be under way; half of them for one namespace at most, so that names which keep one
+            waiting do not keep the others from starting.
         wake: has a key worked on again.
     """
 
     def __init__(self, name: str, places: int, wake: Callable[[Key], None]) -> None:
         self._pool = ThreadPoolExecutor(places, thread_name_prefix=name)
-        self._places = threading.BoundedSemaphore(places)
+        self._places = places
+        self._lock = threading.Lock()
+        self._under_way: Counter[str] = Counter()
         self._wake = wake
 
-    def start(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R] | None:
-        """Start a flight; None when too many are under way."""
-        if not self._places.acquire(blocking=False):
-            return None
+    def start(self, namespace: str, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R] | None:
+        """Start a flight for a namespace; None when too many are under way."""
+        with self._lock:
+            of_all, of_it = self._under_way.total(), self._under_way[namespace]
+            if of_all >= self._places or of_it >= max(self._places // 2, 1):
+                return None
+            self._under_way[namespace] += 1
         flight = self._pool.submit(work, *args, **kwargs)
-        flight.add_done_callback(lambda _: self._places.release())
+        flight.add_done_callback(lambda _: self._landed(namespace))
         return flight
+
+    def _landed(self, namespace: str) -> None:
+        with self._lock:
+            self._under_way[namespace] -= 1
+            if not self._under_way[namespace]:
+                del self._under_way[namespace]
 
     def is_over(self, flight: Future[R], key: Key) -> bool:
         """Whether a flight is over, or is within a moment; else the key is worked on again once it is.

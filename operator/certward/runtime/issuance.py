@@ -5,35 +5,29 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
-from certward.acme import certificates, orders
+from certward.acme import orders
 from certward.acme.client import Issuer
 from certward.acme.dns01 import txt_value
 from certward.acme.order import HTTP_01
-from certward.config import Config
-from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
+from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, RateLimited, Transient
 from certward.logs import say
 from certward.model import keys, pki
-from certward.model.resources import Domain, Key, format_time, key_of, parse_time
-from certward.plan import challenges, renewal, revocation, schedule
+from certward.model.resources import Domain, Key, key_of
+from certward.plan import challenges, revocation
 from certward.plan.observed import Observed, Plan, Step
-from certward.plan.schedule import Window
-from certward.plan.turns import OrderRequest
+from certward.runtime import advice
 from certward.runtime.dns01 import Dns01
-from certward.runtime.inheritance import is_inherited
 from certward.runtime.issuers import Issuers
 from certward.runtime.ledger import Ledger
-from certward.runtime.memory import Advice, Memory, Placed, Waiting
+from certward.runtime.memory import Memory
 from certward.runtime.metrics import CERTIFICATES
+from certward.runtime.ordering import Ordering, request_of
 from certward.runtime.preflight import Preflights
 from certward.runtime.secrets import Secrets
 from certward.runtime.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
-#: When to ask a CA for its advice again that did not answer.
-_ADVICE_RETRY = timedelta(minutes=10)
-#: In one go no more orders are placed for a Domain, one at each issuer aside: a mistake may not use up a CA's limits.
-_MOST_ORDERS = 3
 #: How long to let go of a Domain while the account that it needs gets another key.
 _KEY_CHANGES = timedelta(seconds=1)
 #: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
@@ -45,17 +39,17 @@ class Issuance:
 
     def __init__(
         self,
-        config: Config,
         issuers: Issuers,
         *,
+        ordering: Ordering,
         secrets: Secrets,
         preflights: Preflights,
         troubles: Troubles,
         ledger: Ledger,
         dns01: Dns01,
     ) -> None:
-        self._config = config
         self._issuers = issuers
+        self._ordering = ordering
         self._secrets = secrets
         self._preflights = preflights
         self._troubles = troubles
@@ -79,17 +73,18 @@ class Issuance:
 
     def _ask(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         if plan.step is Step.ADVICE:
-            self._ask_advice(observed, memory)
+            advice.ask(self._issuers, observed, memory)
             return None
         if plan.step is Step.PREFLIGHT:
             return self._preflights.step(observed, plan, memory)
         if plan.step is Step.PLACE:
-            return self._place(observed, plan, memory)
+            self._ordering.place(observed, plan, memory)
+            return None
         return self._advance(observed, plan, memory)
 
     def begin(self) -> None:
         """A worker takes up a Domain."""
-        self._local.orders = 0
+        self._ordering.begin()
         self._local.began = time.monotonic()
 
     def forget(self, key: Key) -> None:
@@ -133,102 +128,6 @@ class Issuance:
         if observed.order_url:
             self._secrets.drop_next_key(observed.domain)
 
-    def _ask_advice(self, observed: Observed, memory: Memory) -> None:
-        """Ask the CA when it wants the certificate renewed (RFC 9773). Its silence is no failure of the Domain's."""
-        facts = observed.secret.facts
-        if facts is None:  # pragma: no cover - it is asked about a certificate only
-            return
-        window = memory.advice.window if memory.advice else None
-        again = _ADVICE_RETRY
-        try:
-            info = certificates.renewal_info(self._issuers.ready(observed.secret.issuer), facts.ari_id)
-            window = Window(info.start, info.end) if info else None
-            again = info.ask_again_after if info else certificates.DEFAULT_ASK_AGAIN
-        except RateLimited as limit:
-            again = limit.until - datetime.now(UTC)
-        except OperatorError as error:
-            log.debug("%s: no advice on the renewal: %s", key_of(observed.domain), error.message)
-        wait = schedule.ask_again_after(facts.not_before, facts.not_after, again)
-        ask_at = time.monotonic() + wait / timedelta(seconds=1)
-        memory.advice = Advice(facts.fingerprint_sha256, window, ask_at)
-
-    def _place(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
-        domain, key = observed.domain, key_of(observed.domain)
-        issuer = self._issuers.ready(plan.issuer)
-        if memory.placed and memory.placed.issuer != plan.issuer:
-            self._ledger.failed(memory.placed.issuer, key, is_validation=False)
-            memory.placed = None
-        if memory.placed is None:
-            memory.placed = self._order(observed, plan, issuer, memory)
-        placed = memory.placed
-        if placed is None:
-            return None
-        try:
-            is_usable = not is_inherited(observed, issuer, placed.order)
-        except OperatorError as failure:
-            if not isinstance(failure, Transient | RateLimited | IssuerUnusable) or failure.reason == "OrderInvalid":
-                self._ledger.failed(plan.issuer, key, is_validation=False)
-                memory.placed = None
-            raise  # otherwise the same order is looked at again
-        memory.placed = None
-        if not is_usable:
-            self._ledger.failed(plan.issuer, key, is_validation=False)
-            return None
-        memory.order = placed.order
-        memory.order_issuer = plan.issuer
-        memory.order_created_at = placed.created_at
-        memory.wait_until = 0.0
-        _say(logging.INFO, domain, f"ordered at {plan.issuer}: {plan.why}", issuer=plan.issuer)
-        return None
-
-    def _order(self, observed: Observed, plan: Plan, issuer: Issuer, memory: Memory) -> Placed | None:
-        """Place an order, its key kept before; None where it has to wait for its turn."""
-        domain, app, key = observed.domain, observed.app, key_of(observed.domain)
-        replaces = _replaced(observed, plan.issuer) if "renewalInfo" in issuer.directory() else ""
-        request = _request(observed, plan.issuer, replaces)
-        wait = self._ledger.ask(plan.issuer, request)
-        if wait is not None:
-            ask_at = time.monotonic() + wait / timedelta(seconds=1)
-            expected, words, reason = *self._ledger.told(plan.issuer, request), "WaitingForBudget"
-            if expected is None and (limit := self._troubles.limit(plan.issuer)):
-                expected, words, reason = limit.until, limit.message, limit.reason
-            memory.waiting = Waiting(plan.issuer, ask_at, expected, words, reason)
-            return None
-        memory.waiting = None
-        self._local.orders += 1
-        if self._local.orders > _MOST_ORDERS:
-            self._ledger.cancelled(plan.issuer, key)
-            raise RuntimeError(f"{key} asks for one order after the other")
-        try:
-            key_pem = self._secrets.next_key(domain)
-            if key_pem is None or self._secrets.next_key_facts(domain)[0] != plan.key_type:
-                key_pem = keys.generate_key(plan.key_type)
-                self._secrets.store_next_key(domain, key_pem)
-        except OperatorError:
-            self._ledger.cancelled(plan.issuer, key)
-            raise
-        configured = self._config.issuer(plan.issuer)
-        profile = (app.acme_profile if app else None) or (configured.profile if configured else "")
-        try:
-            order = orders.new_order(
-                issuer,
-                [domain.hostname],
-                profile=profile,
-                replaces=replaces,
-                challenge=observed.challenge or HTTP_01,
-            )
-        except RateLimited as limit:
-            self._ledger.rate_limited(plan.issuer, key, limit.until, limit.message)
-            raise
-        except Rejected:
-            self._ledger.cancelled(plan.issuer, key)
-            raise
-        except OperatorError:
-            self._ledger.failed(plan.issuer, key, is_validation=False)  # the CA may have taken it
-            raise
-        self._ledger.placed(plan.issuer, key)
-        return Placed(plan.issuer, order, format_time(datetime.now(UTC)))
-
     def _advance(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         domain = observed.domain
         issuer = self._issuers.ready(observed.order_issuer or plan.issuer)
@@ -241,7 +140,7 @@ class Issuance:
             memory.order_issuer = observed.order_issuer
             memory.order_created_at = observed.order_created_at
             memory.is_resumed = True
-            self._ledger.resumed(memory.order_issuer, _request(observed, memory.order_issuer, ""))
+            self._ledger.resumed(memory.order_issuer, request_of(observed, memory.order_issuer, ""))
         memory.order = memory.order.by(observed.challenge or HTTP_01)
         while not memory.order.certificate_pem:
             if pause := self._publish(observed, issuer, memory):
@@ -335,28 +234,3 @@ def _can_do_without_http(observed: Observed, failure: OperatorError, memory: Mem
     is_by_http = memory.order is not None and memory.order.challenge == HTTP_01
     is_about_http = isinstance(failure, ChallengeFailed) and failure.reason in challenges.HTTP_ONLY
     return is_by_http and is_about_http and memory.http_failure is None and observed.ways.has_others
-
-
-def _replaced(observed: Observed, issuer: str) -> str:
-    """The renewal identifier of the certificate at hand, if it is from this issuer; empty otherwise."""
-    facts = observed.secret.facts
-    is_renewal = facts is not None and observed.secret.is_managed and observed.secret.issuer == issuer
-    return facts.ari_id if facts and is_renewal else ""
-
-
-def _request(observed: Observed, issuer: str, replaces: str) -> OrderRequest:
-    """What decides about the turn of an order."""
-    domain, facts = observed.domain, observed.secret.facts
-    known = domain.status.get("attempts") or {}
-    is_waiting = domain.status.get("reason") == "WaitingForBudget" and known.get("nextAttempt")
-    return OrderRequest(
-        key=key_of(domain),
-        hostnames=(domain.hostname,),
-        since=renewal.due_at(observed, facts) if facts else domain.meta.created_at,
-        not_before=facts.not_before if facts else None,
-        not_after=facts.not_after if facts else None,
-        renews=facts is not None and observed.secret.issuer == issuer,
-        replaces=bool(replaces),
-        failures=0 if observed.is_edited else int(known.get("failures") or 0),
-        promised=parse_time(known["nextAttempt"]) if is_waiting else None,
-    )

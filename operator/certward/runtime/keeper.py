@@ -23,7 +23,7 @@ from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
 log = logging.getLogger(__name__)
 
 _ADDRESS_SECONDS = 5.0
-#: How soon the platform's own objects are written again that could not be.
+#: How soon the platform's own objects are written again that could not be, or were deleted by somebody.
 _PLATFORM_RETRY_SECONDS = 30.0
 
 
@@ -67,7 +67,8 @@ class Keeper:
         self._memories = memories
         self.has_begun = False
         self._next_list = time.monotonic() + RESYNC_SECONDS
-        self._next_addresses = self._next_accounts = self._next_platform = 0.0
+        self._next_addresses = self._next_accounts = 0.0
+        self._next_platform = self._soonest_platform = 0.0
         self._known_addresses: tuple[str, ...] | None = None
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -117,7 +118,10 @@ class Keeper:
         if self.may_work() and time.monotonic() >= self._next_addresses:
             self._follow_addresses()
             self._next_addresses = time.monotonic() + _ADDRESS_SECONDS
-        if self.may_work() and time.monotonic() >= self._next_platform:
+        now = time.monotonic()
+        if self.may_work() and (
+            now >= self._next_platform or (now >= self._soonest_platform and self._platform.is_missing)
+        ):
             self._keep_platform()
 
     def _begin(self) -> None:
@@ -133,10 +137,11 @@ class Keeper:
     def _keep_platform(self) -> None:
         """Have the platform's own objects there. That they cannot be written holds up nobody else's certificate."""
         self._next_platform = time.monotonic() + RESYNC_SECONDS
+        self._soonest_platform = time.monotonic() + _PLATFORM_RETRY_SECONDS
         try:
             self._platform.ensure()
         except OperatorError as error:
-            self._next_platform = time.monotonic() + _PLATFORM_RETRY_SECONDS
+            self._next_platform = self._soonest_platform
             log.warning("the platform's own names: %s", error.message)
 
     def _follow_addresses(self) -> None:

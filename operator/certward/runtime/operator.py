@@ -43,6 +43,7 @@ from certward.runtime.ledger import Ledger
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
+from certward.runtime.ordering import Ordering
 from certward.runtime.permitted import Permitted
 from certward.runtime.platform import Platform
 from certward.runtime.policies import Policies
@@ -60,7 +61,7 @@ from certward.runtime.troubles import Troubles
 log = logging.getLogger(__name__)
 
 #: Slow names and servers are waited for beside the workers: so many at a time.
-_FLIGHTS = 64
+_FLIGHTS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +176,8 @@ class Operator:
                 services=services,
                 namespaces=namespaces,
                 issuance=Issuance(
-                    config,
                     self._issuers,
+                    ordering=Ordering(config, self._issuers, secrets=secrets, troubles=troubles, ledger=self._ledger),
                     secrets=secrets,
                     preflights=preflights,
                     troubles=troubles,

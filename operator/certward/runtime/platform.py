@@ -36,6 +36,12 @@ class Platform:
         """The Domain of its wildcard certificate, as last heard."""
         return self._cache.domain(self._namespace, PLATFORM) if self.suffix else None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether one of the two objects is not there, as last heard, though there is a domain."""
+        there = (self._cache.app(self._namespace, PLATFORM), self._cache.domain(self._namespace, PLATFORM))
+        return bool(self.suffix) and None in there
+
     def ensure(self) -> None:
         """Have the objects as the configuration says, and gone where it says nothing.
 

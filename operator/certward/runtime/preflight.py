@@ -131,8 +131,8 @@ class Preflights:
         caa = CAAPolicy(issuer_domains(issuer.directory()), issuer.account_url, "http-01", is_wildcard=False)
         thumbprint = self._thumbprint(observed) or issuer.thumbprint
         question = Preflight(caa, observed.dns_targets, thumbprint, self._mode)
-        hostname = observed.domain.hostname
-        memory.flight = self._flights.start(preflight, hostname, question, self._fetcher)
+        domain = observed.domain
+        memory.flight = self._flights.start(domain.meta.namespace, preflight, domain.hostname, question, self._fetcher)
         return memory.flight is not None
 
     def _thumbprint(self, observed: Observed) -> str | None:

@@ -1,0 +1,69 @@
+"""When the built-in hostname of an App is looked at; tests/e2e/test_e2e_platform.py shows it on a cluster."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from builders import DEFAULT, app, domain
+from certward.config import Config
+from certward.kube.cache import Cache
+from certward.kube.foreign import ForeignRoutes
+from certward.model.resources import Key, format_time
+from certward.plan.builtin import SERVED
+from certward.render.registry import DIALECTS
+from certward.runtime.builtin import Builtins
+from certward.runtime.classes import Class
+from certward.runtime.memory import Memories
+
+KEY = Key("Builtin", "team-a", "shop")
+NOW = datetime.now(UTC)
+INTERVAL = timedelta(minutes=10)
+
+
+def wildcard():
+    certificate = {
+        "issuer": "CN=Test CA",
+        "serialNumber": "01",
+        "fingerprintSHA256": "ab" * 32,
+        "keyType": "ECDSA-P256",
+        "secretName": "certward-platform-tls",
+        "notBefore": format_time(NOW - timedelta(days=1)),
+        "notAfter": format_time(NOW + timedelta(days=89)),
+    }
+    return domain("certward-platform", "sys", hostname="*.apps.test", status={"certificate": certificate})
+
+
+def builtins_of(one, looks):
+    """Built-in hostnames of a process that has just started, with all that they use standing still."""
+    cache, config = Cache(), Config()
+    cache.put(one)
+    class_ = Class("traefik", DIALECTS["traefik"], None, config.ingress.classes["traefik"])
+    nothing = SimpleNamespace(present=lambda _: None, absent=lambda _: None)
+    return Builtins(
+        config,
+        cache,
+        permitted=SimpleNamespace(is_platform=lambda *_: False),
+        platform=SimpleNamespace(suffix="apps.test", domain=wildcard()),
+        classes=SimpleNamespace(of=lambda _: class_, name_for=lambda _: "traefik", reads=lambda _: frozenset()),
+        ensurer=nothing,
+        services=SimpleNamespace(numbered=lambda one: one),
+        policies=SimpleNamespace(effective=lambda _: SimpleNamespace(profile=DEFAULT, hsts=None)),
+        foreign=ForeignRoutes(),
+        prover=SimpleNamespace(prove=lambda *_: looks.append(datetime.now(UTC)) or INTERVAL),
+        memories=Memories(NOW),
+    )
+
+
+@pytest.mark.parametrize(("status", "is_looked_at"), [("True", False), ("False", True), ("Unknown", True)])
+def test_after_a_restart_those_that_were_served_are_looked_at_one_by_one(status, is_looked_at):
+    looks = []
+    conditions = [{"type": SERVED, "status": status, "reason": "Served", "message": "Narrower than asked for."}]
+    shop = app(status={"conditions": conditions})
+    builtins = builtins_of(shop, looks)
+    again, news = builtins.reconcile(KEY)
+    assert bool(looks) == is_looked_at
+    assert timedelta() < again <= INTERVAL
+    if not is_looked_at:
+        assert not news, "nothing is written because of a restart"
+        assert builtins.told(shop).condition.message == "Narrower than asked for."
