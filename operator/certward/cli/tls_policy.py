@@ -42,8 +42,8 @@ def set_profile(
     app = session.app()
     known = defaults.read(session, operator_namespace)
     bodies = session.api.list("TLSPolicy", session.namespace)
-    own, manifest = _policy_for(app, bodies, profile, revision)
-    effect = _effect(app, manifest, session.policies(), known.rules)
+    own, manifest = policy_for(app, bodies, profile, revision)
+    effect = effect_of(app, manifest, session.policies(), known.rules)
     if not dry_run:
         impacts.tell(session, [effect])
         impacts.ask(session, f"Serve {app.meta.name} with profile {profile}?", effect.lost, is_yes=yes)
@@ -74,7 +74,7 @@ def unset_profile(
     """
     app = session.app()
     bodies = session.api.list("TLSPolicy", session.namespace)
-    own = next((body for body in bodies if _targets(body) == [app.meta.name]), None)
+    own = own_of(app, bodies)
     if own is None:
         raise not_found(f"There is no TLSPolicy for {app.meta.name} alone.")
     known = defaults.read(session, operator_namespace)
@@ -93,14 +93,14 @@ def unset_profile(
     return Exit.DONE
 
 
-def _policy_for(app: App, bodies: Sequence[Object], profile: str, revision: str | None) -> tuple[Object | None, Object]:
+def policy_for(app: App, bodies: Sequence[Object], profile: str, revision: str | None) -> tuple[Object | None, Object]:
     """The TLSPolicy of this App alone if there is one, and what it is to say; else one to be made.
 
     Raises:
         CliError: another policy names the App together with others, and would stay in force.
     """
     spec: Object = {"profile": profile, **({"revision": revision} if revision else {})}
-    own = next((body for body in bodies if _targets(body) == [app.meta.name]), None)
+    own = own_of(app, bodies)
     if own is not None:
         return own, {**own, "spec": {**own["spec"], **spec}}
     shared = next((body for body in bodies if app.meta.name in (_targets(body) or ())), None)
@@ -120,12 +120,19 @@ def _policy_for(app: App, bodies: Sequence[Object], profile: str, revision: str 
     }
 
 
+def own_of(app: App, bodies: Sequence[Object]) -> Object | None:
+    """The TLSPolicy that names this App and no other; of several the oldest, which is the one in force."""
+    own = [body for body in bodies if _targets(body) == [app.meta.name]]
+    return min(own, key=lambda body: (body["metadata"]["creationTimestamp"], body["metadata"]["name"]), default=None)
+
+
 def _targets(body: Object) -> list[str] | None:
+    """The Apps that a TLSPolicy names; None where it names none."""
     refs = (body.get("spec") or {}).get("targetRefs")
     return None if refs is None else [ref["name"] for ref in refs]
 
 
-def _effect(app: App, manifest: Object, policies: Sequence[TLSPolicy], rules: Rules) -> Impact:
+def effect_of(app: App, manifest: Object, policies: Sequence[TLSPolicy], rules: Rules) -> Impact:
     """What a TLSPolicy changes for an App.
 
     Raises:

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from certward.cli import words
 from certward.model.conditions import is_true
 from certward.model.resources import App, Domain, format_time, parse_time
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 Data = dict[str, Any]
 
@@ -109,9 +113,21 @@ class DomainView:
 
 def is_apex(hostname: str) -> bool:
     """Whether a hostname is a registered domain itself, where DNS admits no CNAME."""
+    return registered_domain(hostname) == hostname
+
+
+def registered_domain(hostname: str) -> str | None:
+    """The part of a hostname that somebody has registered; None of a public suffix."""
+    found: str | None = _suffixes().privatesuffix(hostname)
+    return found
+
+
+@cache
+def _suffixes() -> "PublicSuffixList":
+    """The list takes a while to load, and is loaded where it is needed."""
     from publicsuffixlist import PublicSuffixList
 
-    return bool(PublicSuffixList().privatesuffix(hostname) == hostname)
+    return PublicSuffixList()
 
 
 def tls_of(app: App) -> Data:
