@@ -22,6 +22,7 @@ from builders import (
 )
 from certward.errors import Blocked, ChallengeFailed, InvalidSpec, RateLimited, Rejected, Transient
 from certward.model import profiles
+from certward.model.hostnames import is_wildcard
 from certward.model.pki import CertificateFacts
 from certward.model.profiles import Profile, fits
 from certward.model.resources import format_time
@@ -344,7 +345,7 @@ def test_the_ca_is_asked_only_while_automatic_is_on_and_the_challenge_is_routed(
         assert seen.app
         assert seen.app.is_automatic
         assert plan.routes
-        assert plan.routes.challenge
+        assert plan.routes.challenge != is_wildcard(seen.domain.hostname), "which the DNS speaks for"
         assert plan.issuer
         assert fits(seen.profile, plan.key_type)
 
