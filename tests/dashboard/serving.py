@@ -1,5 +1,6 @@
 """The dashboard's own server, with a store that the test fills; changes go to whatever API server is named."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ class Served:
 def serving(store: Store, changing: Any = None, place: str = "kind-demo") -> Iterator[Served]:
     """Serve it on loopback, at an address and a port of its own."""
     keys, bound = Keys(), listen(0)
+    # So that another server can have the port at once, for which it would have to wait a minute.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     authority = authority_of(bound)
     running = server(application(store=store, changing=changing, keys=keys, place=place, authority=authority))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]}, daemon=True)

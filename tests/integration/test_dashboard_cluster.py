@@ -91,7 +91,7 @@ def test_a_revision_that_the_policy_names_is_kept(cluster: Cluster, browser: Bro
             assert "TLSPolicy shop names revision 2018-06, which stays." in tab.text
             tab.page.check("#choice-default")
             tab.page.click("button[type=submit]")
-            assert "goes on naming revision 2018-06" in tab.text
+            tab.until_text("goes on naming revision 2018-06")
             tab.page.get_by_role("button", name="Change it").click()
             tab.until_text("The TLS policy is changed.")
             assert observer.get(cluster, namespace, "shop", "tlspolicies")["spec"] == {**spec, "profile": "default"}
