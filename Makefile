@@ -75,6 +75,7 @@ docs: .venv/.synced ## write what is made from tables: pages of docs/, files of 
 	@$(BIN)/python docs/generate/monitoring.py
 	@$(BIN)/python docs/generate/chart.py
 	@$(BIN)/python docs/generate/argocd.py
+	@$(BIN)/python docs/generate/fields.py
 	@$(BIN)/python tests/gitops/table.py
 
 dist: .venv/.synced ## dist/crds.yaml, dist/certward.yaml and the chart; IMAGE=registry.example.net/certward:0.1.0
