@@ -68,6 +68,11 @@ def certain() -> dict[str, str]:
     return {word: place for path in _sources(RAISING) for word, place in _in_places(path)}
 
 
+def computed() -> list[str]:
+    """Places for reasons in which one is put together, so that it cannot be found in the sources."""
+    return [place for path in _sources(RAISING) for place in _computed(path)]
+
+
 @cache
 def words() -> dict[str, str]:
     """Every word in CamelCase of the rooms that decide, with one place where it stands."""
@@ -95,6 +100,13 @@ def _in_places(path: Path) -> Iterator[tuple[str, str]]:
                 for constant in ast.walk(argument):
                     if isinstance(constant, ast.Constant) and _is_word(constant.value):
                         yield constant.value, _at(path, constant)
+
+
+def _computed(path: Path) -> Iterator[str]:
+    for node in ast.walk(_tree(path)):
+        for argument in _places(node) if isinstance(node, ast.Call) else ():
+            if any(isinstance(each, ast.JoinedStr | ast.BinOp) for each in ast.walk(argument)):
+                yield _at(path, argument)
 
 
 def _places(call: ast.Call) -> Iterator[ast.expr]:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import pytest
+import yaml
 
 import reasons
 from certward.cli import words
@@ -24,6 +25,18 @@ def test_the_entries_are_the_reasons_of_the_code() -> None:
 
 def test_no_word_that_stands_where_reasons_stand_is_named_as_something_else() -> None:
     assert {word: place for word, place in reasons.certain().items() if word in reasons.OTHER_WORDS} == {}
+
+
+def test_no_reason_is_put_together_from_parts() -> None:
+    assert reasons.computed() == []
+
+
+def test_the_definition_of_a_domain_names_reasons_that_are_explained() -> None:
+    definition = yaml.safe_load((reasons.CHECKOUT / "crds" / "domains.yaml").read_text(encoding="utf-8"))
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    named = set(re.findall(r"\b[A-Z]+[a-z]+[A-Z]\w+", schema["reason"]["description"]))
+    assert len(named) > 20
+    assert named - {"CamelCase", "CertIssued"} <= set(reasons.explained())
 
 
 def test_what_is_named_as_something_else_is_there() -> None:
