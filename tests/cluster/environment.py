@@ -31,6 +31,7 @@ def write(state: State, ports: Ports, pki: Pki, wish: Wish) -> dict[str, str]:
         "CLUSTER_ACME_DIRECTORY": acme_ca.directory(ports),
         "CLUSTER_ACME_MANAGEMENT": acme_ca.management(ports),
         "CLUSTER_ACME_CA": pki.ca,
+        "CLUSTER_DNS": acme_ca.dns_server(ports),
         "CLUSTER_DNS_API": acme_ca.dns_api(ports),
         "CLUSTER_AUDIT_LOG": state.audit_log,
         "CLUSTER_OPERATOR_CONFIG": state.operator_config,

@@ -32,7 +32,7 @@ def page() -> str:
         for each, words, said, argo, flux, _ in rows():
             if each == kind:
                 lines.append(f"| {words}{f' (`{said}`)' if said else ''} | {argo} | {flux} |")
-    return before + BEGIN + "\n".join(lines).lstrip("\n") + "\n\n" + END + after
+    return before + BEGIN + "\n".join(lines) + "\n\n" + END + after
 
 
 if __name__ == "__main__":

@@ -8,6 +8,11 @@ def test_the_page_of_ingress_controllers_is_up_to_date() -> None:
     assert made.PAGE.read_text() == made.page(), "run `make docs`"
 
 
+def test_the_page_of_fields_is_up_to_date() -> None:
+    made = generator("fields")
+    assert made.PAGE.read_text(encoding="utf-8") == made.page(), "run `make docs`"
+
+
 def test_the_rules_for_the_prometheus_operator_are_up_to_date() -> None:
     made = generator("monitoring")
     assert made.PROMETHEUS_RULE.read_text() == made.prometheus_rule(), "run `make docs`"

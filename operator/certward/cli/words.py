@@ -15,6 +15,11 @@ def state(name: str) -> str:
     return STATES.get(name, name)
 
 
+def page_of(reason: str) -> str:
+    """Where a reason of a status is explained, as a line; in the repository, since there is no published site."""
+    return f"More about {reason}: docs/reasons.md#{reason.lower()}"
+
+
 def span(length: timedelta) -> str:
     """How long something is, as people say it: "about 1 hour", "3 days". The sign does not matter."""
     minutes = round(abs(length.total_seconds()) / 60)

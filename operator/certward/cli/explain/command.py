@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from certward.cli import completion
+from certward.cli import completion, words
 from certward.cli.command import command
 from certward.cli.context import Session
 from certward.cli.defaults import OPERATOR, OPERATOR_NAMESPACE
@@ -64,6 +64,9 @@ def explain(
             if each.finding.advice:
                 out.line()
                 out.line(f"{each.name}: {each.finding.advice}")
+        if stop and facts.reason:
+            out.line()
+            out.line(words.page_of(facts.reason))
         if facts.events and stop:
             out.line()
             out.table(
