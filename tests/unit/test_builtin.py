@@ -51,7 +51,7 @@ def builtins_of(one, looks):
         policies=SimpleNamespace(effective=lambda _: SimpleNamespace(profile=DEFAULT, hsts=None)),
         foreign=ForeignRoutes(),
         prover=SimpleNamespace(prove=lambda *_: looks.append(datetime.now(UTC)) or INTERVAL),
-        memories=Memories(NOW),
+        memories=Memories(datetime.now(UTC)),  # not NOW: in a whole run that is long ago
     )
 
 
