@@ -19,7 +19,7 @@ REPLACEMENTS = (
     ("a serial number", r'(?<="serialNumber": ")[0-9a-f]+', "<serial number>"),
     ("the number of the CA of this run", r"\bCA [0-9a-f]{6}\b", "CA xxxxxx"),
     ("a port of this machine", r"(127\.0\.0\.1):\d{4,5}", r"\1:PORT"),
-    ("a random ending of a name", r"\bview-[0-9a-f]{6}\b", "view-xxxxxx"),
+    ("a random ending of a name", r"\buser-[0-9a-f]{6}\b", "user-xxxxxx"),
 )
 _INTRODUCTION = (
     "Recorded on the local cluster by `make sessions`; [what is replaced](README.md) differs from run to run."
