@@ -76,7 +76,7 @@ docs: .venv/.synced ## write what is made from tables: pages of docs/, files of 
 	@$(BIN)/python docs/generate/chart.py
 	@$(BIN)/python docs/generate/argocd.py
 	@$(BIN)/python docs/generate/fields.py
-	@$(BIN)/python tests/gitops/table.py
+	@PYTHONPATH=tests $(BIN)/python tests/gitops/table.py
 
 site: .venv/.synced ## the site of docs/ into build/site, with every link checked
 	@NO_MKDOCS_2_WARNING=1 $(UV) run --frozen --quiet --group docs mkdocs build --strict
@@ -84,7 +84,7 @@ site: .venv/.synced ## the site of docs/ into build/site, with every link checke
 
 dist: .venv/.synced ## dist/crds.yaml, dist/certward.yaml and the chart; IMAGE=registry.example.net/certward:0.1.0
 	@rm -rf dist
-	@$(BIN)/python docs/generate/release.py $(if $(IMAGE),--image '$(IMAGE)')
+	@PYTHONPATH=tests $(BIN)/python docs/generate/release.py $(if $(IMAGE),--image '$(IMAGE)')
 
 sessions: .venv/.synced ## record docs/sessions on the local cluster, which has to be up; needs kubectl and jq
 	@for tool in kubectl jq; do command -v $$tool >/dev/null || { echo "$$tool is missing: the recorded sessions use it" >&2; exit 1; }; done

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certward.model import pki
+from cluster.pki import key_usage
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -43,20 +44,7 @@ def authority(common_name, issuer=None, path_length=None):
         [
             (x509.BasicConstraints(ca=True, path_length=path_length), True),
             (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
-            (
-                x509.KeyUsage(
-                    digital_signature=True,
-                    key_cert_sign=True,
-                    crl_sign=True,
-                    content_commitment=False,
-                    key_encipherment=False,
-                    data_encipherment=False,
-                    key_agreement=False,
-                    encipher_only=False,
-                    decipher_only=False,
-                ),
-                True,
-            ),
+            (key_usage(ca=True), True),
         ],
     )
 

@@ -114,20 +114,22 @@ def _mapping(properties: dict[str, Any], required: list[str] | None = None) -> d
     return {"type": "object", "additionalProperties": False, "properties": properties, **needed}
 
 
-def _bare(node: Any) -> Any:  # noqa: ANN401 - JSON
+def _bare(node: dict[str, Any]) -> dict[str, Any]:
     """Without titles and defaults, which are Python's, and with the first sentence of descriptions."""
-    if isinstance(node, list):
-        return [_bare(each) for each in node]
-    if not isinstance(node, dict):
-        return node
     kept = {key: value for key, value in node.items() if key not in ("title", "default") or isinstance(value, dict)}
     if isinstance(kept.get("description"), str):
         kept["description"] = kept["description"].partition("\n")[0]
     if "properties" in kept:
         names = kept.pop("properties")
-        return {**_bare(kept), "properties": {name: _bare(value) for name, value in names.items()}}
+        return {**_bare(kept), "properties": {name: _bare_value(value) for name, value in names.items()}}
     kept.pop("default", None)
-    return {key: _bare(value) for key, value in kept.items()}
+    return {key: _bare_value(value) for key, value in kept.items()}
+
+
+def _bare_value(value: object) -> object:
+    if isinstance(value, list):
+        return [_bare_value(each) for each in value]
+    return _bare(value) if isinstance(value, dict) else value
 
 
 if __name__ == "__main__":

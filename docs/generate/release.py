@@ -19,15 +19,12 @@ from pathlib import Path
 import yaml
 
 from certward import __version__
+from cluster import binaries
 
 ROOT = Path(__file__).parents[2]
 BASE, CHART = ROOT / "manifests" / "base", ROOT / "manifests" / "helm" / "certward"
 #: A tag or a digest behind the name, whose registry may have a port.
 _IMAGE = re.compile(r"(?P<name>[^@]+?)(:(?P<tag>[\w][\w.-]{0,127})|@(?P<digest>sha256:[0-9a-f]{64}))")
-
-sys.path.insert(0, str(ROOT / "tests"))
-
-from cluster import binaries  # noqa: E402
 
 
 def versions() -> dict[str, str]:

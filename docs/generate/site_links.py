@@ -29,7 +29,7 @@ _HIDDEN = (".", "__pycache__")
 
 def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
     """Add a page for each file and folder outside of docs/ that a page links to, and for what those link to."""
-    from mkdocs.structure.files import File  # noqa: PLC0415 - it is there while the site is built
+    from mkdocs.structure.files import File  # noqa: PLC0415 - the rest is tested where mkdocs is not installed
 
     done: set[str] = set()
     waiting = [
@@ -48,7 +48,7 @@ def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
     return files
 
 
-def on_page_markdown(markdown: str, *, page: "Page", config: "MkDocsConfig", files: "Files") -> str:  # noqa: ARG001 - mkdocs gives them
+def on_page_markdown(markdown: str, *, page: "Page", **_: object) -> str:
     """A page with its links out of docs/ led to the pages that stand for what they mean."""
     uri = page.file.src_uri
     if uri.startswith(f"{SHELF}/"):

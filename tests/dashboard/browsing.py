@@ -59,6 +59,10 @@ class Tab:
         self.page.locator("dialog[open] h1").wait_for()
         return self.page.inner_text("dialog")
 
+    def asked(self, request: Request) -> None:
+        """The page asks for something."""
+        self.requests.append(request)
+
     def until_text(self, text: str) -> None:
         """Wait until a text is shown somewhere."""
         self.page.get_by_text(text).first.wait_for(timeout=PATIENCE)
@@ -72,7 +76,7 @@ def tab(of: Browser, **options: Any) -> Iterator[Tab]:
     made = Tab(context.new_page())
     made.page.on("console", lambda message: made.complaints.append(f"{message.type}: {message.text}"))
     made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
-    made.page.on("request", lambda request: made.requests.append(request))  # noqa: PLW0108 - it sets attributes
+    made.page.on("request", made.asked)
     try:
         yield made
     finally:

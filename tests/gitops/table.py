@@ -3,13 +3,11 @@
 import sys
 from pathlib import Path
 
+from gitops import rules, states
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "gitops.md"
 BEGIN, END = "<!-- made by `make docs` -->\n", "<!-- end -->\n"
-
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "operator")]
-
-from gitops import rules, states  # noqa: E402
 
 
 def rows() -> list[tuple[str, ...]]:

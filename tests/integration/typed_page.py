@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.waiting import NotInTime, wait_for
+
 #: What differs from run to run, in the order in which it is replaced.
 MASKS = (
     (r"(?m)^\[ *\d+\.\d+s\]", "[SECONDS]"),
@@ -150,17 +152,18 @@ class Shell:
             self._process.stdout.close()
 
     def _follow(self, step: Step, *, may_fail: bool, timeout: float) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
+        problem = ""
+
+        def is_right() -> bool:
+            nonlocal problem
             said, code = self.run(step.command, timeout)
-            is_right = shows(said, step.shown) and (code == 0 or may_fail)
-            if is_right:
-                return
-            if not _READS.fullmatch(step.command) or time.monotonic() > deadline:
-                raise Mismatch(
-                    f"$ {step.command}\nhas shown (and ended with {code}):\n{said}\ninstead of:\n{step.shown}"
-                )
-            time.sleep(_PAUSE)
+            problem = f"$ {step.command}\nhas shown (and ended with {code}):\n{said}\ninstead of:\n{step.shown}"
+            return shows(said, step.shown) and (code == 0 or may_fail)
+
+        try:
+            wait_for(is_right, _PATIENCE if _READS.fullmatch(step.command) else 0.0, step.command, _PAUSE)
+        except NotInTime:
+            raise Mismatch(problem) from None
 
     def _read(self) -> None:
         assert self._process.stdout is not None

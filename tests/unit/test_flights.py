@@ -1,16 +1,9 @@
 """Who gets a place for what takes long."""
 
 import threading
-import time
 
 from certward.runtime.flights import Flights
-
-
-def until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from cluster.waiting import wait_for
 
 
 def test_one_namespace_has_half_of_the_places_at_most():
@@ -20,8 +13,8 @@ def test_one_namespace_has_half_of_the_places_at_most():
     others = [flights.start(name, over.wait, 30) for name in ("shop", "blog", "wiki")]
     assert [bool(one) for one in others] == [True, True, False]
     over.set()
-    until(lambda: all(one.done() for one in (*hanging, *others) if one))
-    until(lambda: flights.start("graveyard", lambda: None) is not None)
+    wait_for(lambda: all(one.done() for one in (*hanging, *others) if one))
+    wait_for(lambda: flights.start("graveyard", lambda: None) is not None)
 
 
 def test_a_flight_that_fails_leaves_its_place():

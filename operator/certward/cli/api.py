@@ -5,13 +5,16 @@ That package takes a second to load, so it is loaded here when the first request
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from certward import __version__
 from certward.cli.errors import CliError, no_cluster, not_found, refusal
 from certward.cli.kubeconfig import Place, load
 from certward.kube.kinds import KINDS, path_of
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 Object = dict[str, Any]
 Objects = list[Object]
@@ -169,7 +172,7 @@ class Api:
 
     def _request(
         self, method: str, path: str, *, body: Mapping[str, Any] | None, content_type: str, **options: object
-    ) -> Any:  # noqa: ANN401 - urllib3 is loaded late
+    ) -> "BaseHTTPResponse":
         import urllib3
 
         headers = {"Accept": _JSON, "User-Agent": f"kubectl-certward/{__version__}"}
@@ -177,7 +180,7 @@ class Api:
             headers["Content-Type"] = content_type
         try:
             self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
-            return self._pool.request(
+            answer: BaseHTTPResponse = self._pool.request(
                 method,
                 f"{self.server}{path}",
                 body=None if body is None else json.dumps(body).encode(),
@@ -187,12 +190,13 @@ class Api:
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _unreachable(self.server, self.place, error) from None
+        return answer
 
 
 class Watch:
     """A stream of changes, each a type (ADDED, MODIFIED, DELETED, BOOKMARK, ERROR) and an object."""
 
-    def __init__(self, answer: Any) -> None:  # noqa: ANN401 - urllib3 is loaded late
+    def __init__(self, answer: "BaseHTTPResponse") -> None:
         self._answer = answer
 
     def __iter__(self) -> Iterator[tuple[str, Object]]:
