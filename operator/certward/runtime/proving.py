@@ -94,7 +94,8 @@ class Prover:
             time.sleep(_PAUSE)
         if proof.problem and proof.since and proof.at - proof.since >= _QUIET:
             proof = replace(proof, problem=proof.problem + self._reports.on(observed))
-        memory.proof = proof
+        # The pause before the next look begins now: an entry that is slow to fail would be looked at without end.
+        memory.proof = proof = replace(proof, at=datetime.now(UTC))
         if memory.disturbed_at is not None and time.monotonic() - memory.disturbed_at > _DISTURBANCE:
             memory.disturbed_at = None
         if not is_good and proof.since and proof.at - proof.since < _QUIET:

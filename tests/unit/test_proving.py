@@ -1,0 +1,59 @@
+"""How the prover looks at an entry that keeps it waiting; tests/integration and tests/e2e show it on real ones."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from builders import facts, observed
+from certward.config import Config
+from certward.kube.cache import Cache
+from certward.plan.domain import proof_due
+from certward.plan.observed import Proof
+from certward.runtime.memory import Memory
+from certward.runtime.proving import Prover
+
+#: Longer than the pause between two looks at something that is amiss.
+SLOW = 0.4
+
+
+@pytest.fixture
+def slow_entry() -> Iterator[tuple[str, int]]:
+    """Takes every connection, keeps it for a while and closes it without a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    taken, _ = listener.accept()
+                except OSError:
+                    return
+                with taken:
+                    time.sleep(SLOW)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_entry_that_is_slow_to_fail_is_not_looked_at_without_a_pause(slow_entry: tuple[str, int]) -> None:
+    prover = Prover(
+        Config(),
+        Cache(),
+        classes=SimpleNamespace(),
+        addresses=SimpleNamespace(https=lambda _: slow_entry, is_proxied=lambda _: False),
+        reports=SimpleNamespace(on=lambda _: ""),
+    )
+    long_amiss = datetime.now(UTC) - timedelta(seconds=10)
+    leaf = facts()
+    memory = Memory(proof=Proof(long_amiss, problem="x", since=long_amiss, expected=leaf.fingerprint_sha256))
+    seen = observed()
+    pause = prover.prove(seen, leaf, memory)
+    assert pause is None, "the status says by now what is amiss"
+    assert memory.proof.problem
+    due = proof_due(observed(proof=memory.proof), leaf, datetime.now(UTC))
+    assert due > timedelta(), "or a worker never got away from it"
