@@ -11,8 +11,12 @@ from certward.errors import Blocked
 from certward.kube.client import Client
 from certward.names import ANNOTATION_RENDERED, LABEL_MANAGED_BY, MANAGED_BY
 
-#: How long an object that was seen to be right is taken to be so within a burst of passes over the same key.
-_TRUST_SECONDS = 3.0
+#: How long an object that was seen to be right is taken to be so within a burst of passes over the same key. One with
+#: an owner is named with the owner's uid, so that it is never taken for that of a namesake made anew.
+_TRUST_SECONDS, _TRUST_OWNED_SECONDS = 3.0, 20.0
+#: So many are remembered before those that are not believed any more are forgotten.
+_MOST = 65536
+_ABSENT = ""
 
 
 def is_managed(live: Mapping[str, Any]) -> bool:
@@ -39,7 +43,7 @@ class Ensurer:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._seen: dict[tuple[str, str, str], tuple[Mapping[str, Any] | None, float]] = {}
+        self._seen: dict[tuple[str, str, str], tuple[str, float]] = {}
 
     def present(self, manifests: Iterable[Mapping[str, Any]]) -> bool:
         """Make each of these be as rendered.
@@ -53,8 +57,10 @@ class Ensurer:
         """
         wrote = False
         for manifest in manifests:
-            ref = ref_of(manifest)
-            if self._is_fresh(ref, manifest):
+            ref, wanted = ref_of(manifest), marked(manifest)
+            mark = _mark(wanted)
+            trusted = _TRUST_OWNED_SECONDS if manifest["metadata"].get("ownerReferences") else _TRUST_SECONDS
+            if self._is_fresh(ref, mark, trusted):
                 continue
             live = self._client.get(*ref)
             if live is not None and not is_managed(live):
@@ -63,11 +69,10 @@ class Ensurer:
                     f"{ref[0]} {ref[2]} in namespace {ref[1]} is not Certward's and is left untouched; rename or "
                     "delete it.",
                 )
-            wanted = marked(manifest)
             if live is None or not holds(live, wanted):
                 self._client.apply(wanted)
                 wrote = True
-            self._remember(ref, manifest)
+            self._remember(ref, mark)
         return wrote
 
     def absent(self, refs: Iterable[tuple[str, str, str]]) -> bool:
@@ -78,13 +83,13 @@ class Ensurer:
         """
         wrote = False
         for ref in refs:
-            if self._is_fresh(ref, None):
+            if self._is_fresh(ref, _ABSENT, _TRUST_OWNED_SECONDS):
                 continue
             live = self._client.get(*ref)
             if live is not None and is_managed(live):
                 self._client.delete(*ref, uid=live["metadata"]["uid"])
                 wrote = True
-            self._remember(ref, None)
+            self._remember(ref, _ABSENT)
         return wrote
 
     def forget(self, kind: str, namespace: str, name: str) -> None:
@@ -92,17 +97,17 @@ class Ensurer:
         with self._lock:
             self._seen.pop((kind, namespace, name), None)
 
-    def _is_fresh(self, ref: tuple[str, str, str], manifest: Mapping[str, Any] | None) -> bool:
+    def _is_fresh(self, ref: tuple[str, str, str], mark: str, trusted: float) -> bool:
         with self._lock:
             seen = self._seen.get(ref)
-        return seen is not None and seen[0] == manifest and time.monotonic() - seen[1] < _TRUST_SECONDS
+        return seen is not None and seen[0] == mark and time.monotonic() - seen[1] < trusted
 
-    def _remember(self, ref: tuple[str, str, str], manifest: Mapping[str, Any] | None) -> None:
+    def _remember(self, ref: tuple[str, str, str], mark: str) -> None:
         now = time.monotonic()
         with self._lock:
-            if len(self._seen) > 4096:  # noqa: PLR2004 - bounds the memory of a burst
-                self._seen = {r: s for r, s in self._seen.items() if now - s[1] < _TRUST_SECONDS}
-            self._seen[ref] = (manifest, now)
+            if len(self._seen) > _MOST:
+                self._seen = {r: s for r, s in self._seen.items() if now - s[1] < _TRUST_OWNED_SECONDS}
+            self._seen[ref] = (mark, now)
 
 
 def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +120,10 @@ def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
     meta = manifest["metadata"]
     mark = {ANNOTATION_RENDERED: hashlib.sha256(told.encode()).hexdigest()[:16]}
     return {**manifest, "metadata": {**meta, "annotations": {**(meta.get("annotations") or {}), **mark}}}
+
+
+def _mark(wanted: Mapping[str, Any]) -> str:
+    return str(wanted["metadata"]["annotations"][ANNOTATION_RENDERED])
 
 
 def ref_of(manifest: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -52,7 +52,7 @@ def decide(observed: Observed, app: App, platform: Domain | None, now: datetime)
         secret_name=str(served.get("secretName") or "") if facts else "",
         redirect=app.https_redirect and proven,
         profile=observed.profile if fits else None,
-        hsts=observed.hsts if proven else None,
+        hsts=observed.hsts,
     )
     due = proof_due(observed, facts, now) if facts else FAR
     return Plan(

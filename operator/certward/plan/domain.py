@@ -26,6 +26,8 @@ BLOCKED_RECHECK = timedelta(seconds=10)
 #: How soon it is looked again whether the owner of a wildcard has set the CNAME record that DNS-01 needs.
 DELEGATION_RECHECK = timedelta(seconds=30)
 FAR = timedelta(hours=12)
+#: So long the route of plain HTTP may be put off for a first certificate, to come with its redirect.
+PLAIN_PATIENCE = timedelta(seconds=60)
 
 
 def decide(observed: Observed, now: datetime) -> Plan:
@@ -70,19 +72,26 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
     shown = choice.serving if proven else choice.before if _shows_before(observed, choice) else None
     kept = "" if facts else _kept(observed)
 
+    redirects = (
+        app.https_redirect
+        and (facts is not None or bool(kept))
+        and (shown is not None or (bool(observed.domain.status.get("certificate")) and not observed.is_moving))
+    )
+    attempts = attempts_of(observed, now)
+    is_put_off = not redirects and obstacle is None and _may_put_off_plain(observed, app, attempts)
     routes = Routes(
         challenge=app.is_automatic and obstacle is None and not is_wildcard(observed.domain.hostname),
         secret_name=choice.serving.secret_name if choice.serving else kept,
-        redirect=app.https_redirect
-        and (facts is not None or bool(kept))
-        and (shown is not None or (bool(observed.domain.status.get("certificate")) and not observed.is_moving)),
+        redirect=redirects,
         profile=observed.profile if fits else None,
-        hsts=observed.hsts if shown else None,
+        hsts=observed.hsts,
+        plain=not is_put_off,
     )
     # A host that has no HTTPS to lose moves at once.
     has_arrived = proven or facts is None
-    attempts = attempts_of(observed, now)
     step, again, order_open, why = _next_step(observed, facts, wanted, attempts, key_type, now)
+    if is_put_off:
+        again = min(again, PLAIN_PATIENCE - observed.begun_since)
     verdict = _verdict(observed, app, choice, obstacle, wanted, attempts, now)
     issuer = observed.order_issuer if order_open else observed.issuer
     # No watch tells of a Secret that is in the way, or of a manual one that comes, or of what others wait for.
@@ -117,6 +126,16 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         again_after=min(again, BLOCKED_RECHECK) if is_polled else again,
         why=why,
     )
+
+
+def _may_put_off_plain(observed: Observed, app: App, attempts: Attempts) -> bool:
+    """Whether a first certificate is on its way and nothing has gone wrong, so that plain HTTP can come redirected."""
+    is_first = not observed.domain.status.get("certificate") and not observed.is_moving
+    is_awaited = (
+        attempts.held is None and not attempts.failures and (observed.turn is None or not observed.turn.expected)
+    )
+    is_due = observed.begun_since < PLAIN_PATIENCE
+    return app.is_automatic and app.https_redirect and is_first and is_awaited and is_due and not observed.obstacle
 
 
 def _shows_before(observed: Observed, choice: Choice) -> bool:
@@ -219,12 +238,14 @@ def _turning_points(facts: CertificateFacts) -> tuple[datetime, ...]:
 
 
 def _order_stays_open(observed: Observed, wanted: Wanted | None, key_type: str) -> bool:
-    """An order goes on only while it can still give what is wanted: same issuer, its key at hand and right."""
+    """An order goes on only while it can still give what is wanted: same issuer, and the right key if it has one."""
     if not observed.order_url or observed.app is None or not observed.app.is_automatic:
         return False
     if _is_stored(observed):
         return False
-    return wanted is not None and observed.order_issuer == observed.issuer and observed.next_key_type == key_type
+    # No key is kept until the CA takes its time over the certificate.
+    has_right_key = observed.next_key_type in ("", key_type)
+    return wanted is not None and observed.order_issuer == observed.issuer and has_right_key
 
 
 def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> timedelta:

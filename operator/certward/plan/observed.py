@@ -94,6 +94,7 @@ class Observed:
         secret: what is known of `<domain>-tls`, which holds the automatic certificate.
         manual: the manual certificates that the App names, in its order.
         refused: one that the ingress did not show lately although it was told to serve it; None: there is none.
+        begun_since: since when this process has worked on the hostname.
         next_key_type: key type of the stored key of an open order; empty when there is none.
         next_spki: hash of that key's public half; equal to the certificate's once the order has been stored.
         profile: the TLS profile in force for the App, cut to the floor.
@@ -141,6 +142,7 @@ class Observed:
     refusal: tuple[str, str] | None = None
     collides_with: str = ""
     missing_service: str = ""
+    begun_since: timedelta = timedelta(hours=1)
     next_key_type: str = ""
     next_spki: str = ""
     issuers: tuple[str, ...] = ()
@@ -217,7 +219,10 @@ class Routes:
         redirect: answer plain HTTP with a redirect.
         profile: the TLS settings, when secret_name is set; None: whatever is rendered stays as it is, because
             the certificate at hand cannot be served with the profile in force.
-        hsts: header to send with HTTPS; None: none.
+        hsts: header to send with HTTPS; None: none. Clients take it only from a connection that they trust (RFC 6797,
+            8.1), so that it need not wait for a proof.
+        plain: False: a first certificate is on its way, and the route of plain HTTP may come together with its
+            redirect; one that is there already stays.
     """
 
     challenge: bool
@@ -225,6 +230,7 @@ class Routes:
     redirect: bool
     profile: Profile | None
     hsts: HSTS | None = None
+    plain: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Gatherer:
         owner = self._cache.owner_of(domain)
         order = domain.status.get("order") or {}
         url = memory.order.url if memory.order else str(order.get("url") or "")
-        has_key = bool(url) and app is not None
+        has_key = bool(url) and app is not None and memory.has_next_key is not False
         next_type, next_spki = self._secrets.next_key_facts(domain) if has_key else ("", "")
         wants_secret = app is not None or revocation.is_asked_anew(domain)
         secret = self._secrets.state(domain, now, self._roots_pem) if wants_secret else SecretState()
@@ -114,6 +114,7 @@ class Gatherer:
             refusal=self._permitted.refusal(domain),
             collides_with=self._collision(domain),
             missing_service=self._services.missing(app) if app else "",
+            begun_since=timedelta(seconds=time.monotonic() - memory.begun_at),
             next_key_type=next_type,
             next_spki=next_spki,
             issuers=issuers,

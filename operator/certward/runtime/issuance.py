@@ -21,6 +21,7 @@ from certward.runtime.issuers import Issuers
 from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Memory
 from certward.runtime.metrics import CERTIFICATES
+from certward.runtime.order_key import OrderKey
 from certward.runtime.ordering import Ordering, request_of
 from certward.runtime.preflight import Preflights
 from certward.runtime.secrets import Secrets
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 _KEY_CHANGES = timedelta(seconds=1)
 #: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
 _SHORT_WAIT = 0.3
+#: The same while the CA makes the certificate: leaving costs two writes for the key.
+_FINAL_WAIT = 0.7
 
 
 class Issuance:
@@ -131,10 +134,7 @@ class Issuance:
     def _advance(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         domain = observed.domain
         issuer = self._issuers.ready(observed.order_issuer or plan.issuer)
-        key_pem = self._secrets.next_key(domain)
-        if key_pem is None:
-            raise ChallengeFailed("OrderInvalid", "The key of the open order is gone; a new order is placed.")
-        csr_der = keys.csr_der(key_pem, [domain.hostname])
+        key = OrderKey(self._secrets, domain, memory, plan.key_type)
         if memory.order is None:
             memory.order = orders.resume(issuer, observed.order_url, challenge=observed.challenge or HTTP_01)
             memory.order_issuer = observed.order_issuer
@@ -142,11 +142,33 @@ class Issuance:
             memory.is_resumed = True
             self._ledger.resumed(memory.order_issuer, request_of(observed, memory.order_issuer, ""))
         memory.order = memory.order.by(observed.challenge or HTTP_01)
-        while not memory.order.certificate_pem:
+        key.see_that_it_fits()
+        try:
+            pause = self._follow(observed, issuer, key, memory)
+            if not memory.order.certificate_pem or memory.wait_until > time.monotonic():
+                key.keep()
+                return pause
+            self._ledger.issued(memory.order_issuer, key_of(domain))
+            self._store(observed, memory.order.certificate_pem, key.pem(), memory)
+        except OperatorError:
+            key.keep()
+            raise
+        self._troubles.over(memory.order_issuer)
+        memory.drop_order()
+        memory.http_failure = None
+        return None
+
+    def _follow(self, observed: Observed, issuer: Issuer, key: OrderKey, memory: Memory) -> timedelta | None:
+        """Take the order as far as it goes without a longer wait, at best to its certificate.
+
+        Returns:
+            How long something else has to be waited for. What the CA is waited for is in `memory.wait_until`.
+        """
+        while memory.order and not memory.order.certificate_pem:
             if pause := self._prepare(observed, issuer, memory):
                 return pause
             try:
-                memory.order = orders.advance(issuer, memory.order, csr_der)
+                memory.order = orders.advance(issuer, memory.order, key.csr)
             except ChallengeFailed as failure:
                 has_changed = self._issuers.has_changed_since(memory.order_issuer, memory.order_created_at)
                 if not memory.is_resumed and not has_changed:
@@ -159,19 +181,13 @@ class Issuance:
                     "account's key changed; it is placed anew.",
                 ) from failure
             wait = memory.order.retry_after
-            if wait > _SHORT_WAIT:
+            if wait > (_SHORT_WAIT if memory.order.status == "pending" else _FINAL_WAIT):
                 memory.wait_until = time.monotonic() + wait
                 return None
             if wait > 0:
                 time.sleep(wait)
-        if early := _not_valid_for(memory.order.certificate_pem, observed):
+        if memory.order and (early := _not_valid_for(memory.order.certificate_pem, observed)):
             memory.wait_until = time.monotonic() + early / timedelta(seconds=1)
-            return None
-        self._ledger.issued(memory.order_issuer, key_of(domain))
-        self._store(observed, memory.order.certificate_pem, key_pem, memory)
-        self._troubles.over(memory.order_issuer)
-        memory.drop_order()
-        memory.http_failure = None
         return None
 
     def _prepare(self, observed: Observed, issuer: Issuer, memory: Memory) -> timedelta | None:

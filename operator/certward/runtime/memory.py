@@ -1,6 +1,7 @@
 """What a process knows of a Domain beyond the API server: all of it can be lost without harm."""
 
 import threading
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -92,6 +93,8 @@ class Memory:
         order_created_at: when, RFC 3339.
         placed: one that is looked at before it is gone on with; trouble of the CA's meanwhile costs no other one.
         is_resumed: the open order was placed by an earlier process.
+        has_next_key: a key has been kept for the open order; None: not known.
+        begun_at: monotonic time at which this process first worked on it.
         is_preflighted: the challenge path has been seen to work since the last failure.
         preflighted_for: the issuer that the look was or is for; CAA may let one issue and another not.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
@@ -130,6 +133,8 @@ class Memory:
     order_created_at: str = ""
     placed: Placed | None = None
     is_resumed: bool = False
+    has_next_key: bool | None = None
+    begun_at: float = field(default_factory=time.monotonic)
     is_preflighted: bool = False
     preflighted_for: str = ""
     preflight_since: float | None = None
@@ -186,6 +191,7 @@ class Memory:
         self.order_created_at = ""
         self.wait_until = 0.0
         self.is_resumed = False
+        self.has_next_key = None
         self.publication = None
 
 

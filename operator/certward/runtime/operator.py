@@ -177,7 +177,7 @@ class Operator:
                 namespaces=namespaces,
                 issuance=Issuance(
                     self._issuers,
-                    ordering=Ordering(config, self._issuers, secrets=secrets, troubles=troubles, ledger=self._ledger),
+                    ordering=Ordering(config, self._issuers, troubles=troubles, ledger=self._ledger),
                     secrets=secrets,
                     preflights=preflights,
                     troubles=troubles,

@@ -1,4 +1,4 @@
-"""Placing an order at the CA: in its turn, its key kept before, and none that inherits another's proof of control."""
+"""Placing an order at the CA: in its turn, and none that inherits another's proof of control."""
 
 import logging
 import threading
@@ -11,7 +11,6 @@ from certward.acme.order import HTTP_01
 from certward.config import Config
 from certward.errors import IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
 from certward.logs import say
-from certward.model import keys
 from certward.model.resources import format_time, key_of, parse_time
 from certward.plan import renewal
 from certward.plan.observed import Observed, Plan
@@ -20,7 +19,6 @@ from certward.runtime.inheritance import is_inherited
 from certward.runtime.issuers import Issuers
 from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Memory, Placed, Waiting
-from certward.runtime.secrets import Secrets
 from certward.runtime.troubles import Troubles
 
 log = logging.getLogger(__name__)
@@ -32,12 +30,9 @@ _MOST_ORDERS = 3
 class Ordering:
     """Places orders. For many threads."""
 
-    def __init__(
-        self, config: Config, issuers: Issuers, *, secrets: Secrets, troubles: Troubles, ledger: Ledger
-    ) -> None:
+    def __init__(self, config: Config, issuers: Issuers, *, troubles: Troubles, ledger: Ledger) -> None:
         self._config = config
         self._issuers = issuers
-        self._secrets = secrets
         self._troubles = troubles
         self._ledger = ledger
         self._local = threading.local()
@@ -77,6 +72,7 @@ class Ordering:
         memory.order_issuer = plan.issuer
         memory.order_created_at = placed.created_at
         memory.wait_until = 0.0
+        memory.has_next_key = False
         say(
             log,
             logging.INFO,
@@ -87,7 +83,7 @@ class Ordering:
         )
 
     def _order(self, observed: Observed, plan: Plan, issuer: Issuer, memory: Memory) -> Placed | None:
-        """Place an order, its key kept before; None where it has to wait for its turn."""
+        """Place an order; None where it has to wait for its turn."""
         domain, app, key = observed.domain, observed.app, key_of(observed.domain)
         replaces = _replaced(observed, plan.issuer) if "renewalInfo" in issuer.directory() else ""
         request = request_of(observed, plan.issuer, replaces)
@@ -104,14 +100,6 @@ class Ordering:
         if self._local.orders > _MOST_ORDERS:
             self._ledger.cancelled(plan.issuer, key)
             raise RuntimeError(f"{key} asks for one order after the other")
-        try:
-            key_pem = self._secrets.next_key(domain)
-            if key_pem is None or self._secrets.next_key_facts(domain)[0] != plan.key_type:
-                key_pem = keys.generate_key(plan.key_type)
-                self._secrets.store_next_key(domain, key_pem)
-        except OperatorError:
-            self._ledger.cancelled(plan.issuer, key)
-            raise
         configured = self._config.issuer(plan.issuer)
         profile = (app.acme_profile if app else None) or (configured.profile if configured else "")
         try:

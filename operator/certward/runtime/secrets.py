@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from certward.errors import Rejected, Transient
 from certward.kube.client import Client, Object
@@ -26,6 +27,21 @@ from certward.render.manifests import (
     requests_of,
 )
 
+#: How long what was found in a Secret is taken to be so within a burst of passes over the same Domain, in seconds.
+_BELIEVED = 15.0
+
+
+class _Seen(NamedTuple):
+    """A look at a Secret.
+
+    Attributes:
+        at: monotonic time.
+        of: what was asked of the Domain then; with a change of it begins another look.
+    """
+
+    at: float
+    of: tuple[object, ...]
+
 
 class Secrets:
     """The certificate Secrets. Remembers what it found in one by its resourceVersion, without the key."""
@@ -34,6 +50,7 @@ class Secrets:
         self._client = client
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], SecretState] = {}
+        self._seen: dict[tuple[str, str], _Seen] = {}
 
     def state(self, domain: Domain, now: datetime, roots_pem: bytes) -> SecretState:
         """What `<domain>-tls` holds.
@@ -43,22 +60,36 @@ class Secrets:
             now: aware UTC datetime, for the dates of the certificate.
             roots_pem: what counts as trusted.
         """
-        live = self._client.get("Secret", domain.meta.namespace, domain.secret_name)
-        at = (domain.meta.namespace, domain.secret_name)
-        if live is None:
-            with self._lock:
-                self._known.pop(at, None)
-            return SecretState()
-        version = str(live["metadata"]["resourceVersion"])
-        with self._lock:
-            known = self._known.get(at)
-        if known is None or known.resource_version != version:
-            known = _read(live, domain, now, roots_pem)
-            with self._lock:
-                self._known[at] = known
+        known = self._believed(domain)
+        if known is None:
+            known = self._found(domain, self._client.get(*_place(domain)), now, roots_pem)
         if known.facts and known.facts.not_after <= now:
             return replace(known, facts=None, problem="The certificate has expired.")
         return known
+
+    def _believed(self, domain: Domain) -> SecretState | None:
+        """What was found a moment ago, unless something was amiss or is asked of the Domain since."""
+        at = (domain.meta.namespace, domain.secret_name)
+        with self._lock:
+            seen, known = self._seen.get(at), self._known.get(at, SecretState())
+        is_fresh = seen is not None and time.monotonic() - seen.at < _BELIEVED and seen.of == _asked_of(domain)
+        return known if is_fresh and not known.problem else None
+
+    def _found(self, domain: Domain, live: Object | None, now: datetime, roots_pem: bytes) -> SecretState:
+        at = (domain.meta.namespace, domain.secret_name)
+        with self._lock:
+            known = self._known.get(at)
+        if live is None:
+            known = None
+        elif known is None or known.resource_version != str(live["metadata"]["resourceVersion"]):
+            known = _read(live, domain, now, roots_pem)
+        with self._lock:
+            if known is None:
+                self._known.pop(at, None)
+            else:
+                self._known[at] = known
+            self._seen[at] = _Seen(time.monotonic(), _asked_of(domain))
+        return known or SecretState()
 
     def known(self, domain: Domain) -> SecretState | None:
         """What `<domain>-tls` held when it was last read, at the last pass over its Domain; None: not read, or gone."""
@@ -67,8 +98,10 @@ class Secrets:
 
     def forget(self, namespace: str, domain: str) -> None:
         """Drop what is remembered of the Secret of a Domain that is gone."""
+        at = (namespace, secret_name(domain))
         with self._lock:
-            self._known.pop((namespace, secret_name(domain)), None)
+            self._known.pop(at, None)
+            self._seen.pop(at, None)
 
     def next_key(self, domain: Domain) -> bytes | None:
         """The key of an open order, or None when there is none that can be used."""
@@ -134,7 +167,12 @@ class Secrets:
         manifest = certificate_secret(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of, marks=marks
         )
+        self._forget_look(domain)
         _kept(self._client.apply(manifest), domain)
+
+    def _forget_look(self, domain: Domain) -> None:
+        with self._lock:
+            self._seen.pop((domain.meta.namespace, domain.secret_name), None)
 
     def certificate(self, domain: Domain) -> tuple[bytes, bytes]:
         """Chain and key in `<domain>-tls`, empty where there are none."""
@@ -189,7 +227,18 @@ class Secrets:
             marks={name: annotations[name] for name in CERTIFICATE_MARKS if name in annotations} | dict(marks or {}),
         )
         manifest["metadata"] |= {name: live["metadata"][name] for name in ("uid", "resourceVersion")}
+        self._forget_look(domain)
         _kept(self._client.apply(manifest), domain)
+
+
+def _place(domain: Domain) -> tuple[str, str, str]:
+    return ("Secret", domain.meta.namespace, domain.secret_name)
+
+
+def _asked_of(domain: Domain) -> tuple[object, ...]:
+    """What a person changes to have it looked at anew."""
+    asked = domain.meta.annotations
+    return (domain.meta.uid, domain.meta.generation, asked.get(ANNOTATION_REFRESH), asked.get(ANNOTATION_REVOKE))
 
 
 def _kept(answer: Object | None, domain: Domain) -> None:

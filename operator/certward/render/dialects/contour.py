@@ -152,7 +152,7 @@ def _routes(host: Host) -> list[Manifest]:
     Where the header is sent and plain HTTP is not redirected, each is there twice, as the header is for TLS only (RFC
     6797, section 7.2) and a route is for both.
     """
-    hsts, routes = host.routes.hsts, []
+    hsts, routes = host.routes.hsts if host.routes.secret_name else None, []
     for prefix, service in app_routes(host.app):
         path = prefix.rstrip("/")
         for kind, text in (("exact", path), ("prefix", f"{path}/")) if path else (("prefix", "/"),):

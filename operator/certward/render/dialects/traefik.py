@@ -10,6 +10,7 @@ the order of suites and groups, the TLS 1.3 suites.
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from certward.errors import Blocked
 from certward.model.hostnames import is_wildcard
@@ -91,47 +92,30 @@ class Traefik(Dialect):
 
     def render(self, host: Host) -> Rendered:
         """The objects for one hostname."""
-        shared: list[Manifest] = []
+        chains = _chains(host.app, host.routes.hsts)
         own: list[Manifest] = []
         unwanted: list[ObjectRef] = []
-        ranges = _ranges(host.app) if host.app.trusted_ranges else None
-        if ranges:
-            shared.append(ranges)
-        allowed = [ranges] if ranges else []
-
         if host.routes.challenge:
             own.append(_challenge(host))
         else:
             unwanted.append(_ref(host.domain, _CHALLENGE))
-
-        header = _hsts(host.app, host.routes.hsts) if host.routes.hsts else None
-        if header:
-            shared.append(header)
-        # It comes before there is a certificate, so that Traefik knows it by the time that a route refers to it.
-        chain = _chain(host.domain, _SECURE, [*allowed, *([header] if header else [])])
-        own.append(chain)
-        if host.routes.secret_name and host.routes.profile is not None:
+        is_secure = bool(host.routes.secret_name) and host.routes.profile is not None
+        if is_secure and host.routes.profile is not None:
             option = _tls_option(host.domain, host.routes.profile)
-            own += [option, *_secure(host, option, chain)]
+            own += [option, *_secure(host, option, chains.secure)]
         elif not host.routes.secret_name:
-            unwanted += [*_refs(host.domain, _SECURE), ObjectRef("TLSOption", *_beside(host.domain, _SECURE))]
-
-        if host.routes.redirect:
-            redirect = _redirect(host.domain.meta.namespace)
-            shared.append(redirect)
-            allowed.append(redirect)
-        chain = _chain(host.domain, _PLAIN, allowed)
-        own += [chain, *_plain(host, chain)]
+            unwanted += [*_refs(host.domain, _SECURE), ObjectRef("TLSOption", *_beside(host.domain))]
+        if host.routes.plain:
+            own += _plain(host, chains.redirect if host.routes.redirect else chains.plain)
         there = {manifest["metadata"]["name"] for manifest in own}
-        roles = (_PLAIN, _SECURE) if host.routes.secret_name and host.routes.profile is not None else (_PLAIN,)
+        roles = [*([_PLAIN] if host.routes.plain else []), *([_SECURE] if is_secure else [])]
         unwanted += [ref for role in roles for ref in _refs(host.domain, role) if ref.name not in there]
-        return Rendered(shared=tuple(shared), own=tuple(own), unwanted=tuple(unwanted))
+        return Rendered(shared=chains.all, own=tuple(own), unwanted=tuple(unwanted))
 
     def all_of(self, domain: Domain) -> tuple[ObjectRef, ...]:
         """Every object that this dialect may have made for a Domain."""
         routes = [_ref(domain, _CHALLENGE), *_refs(domain, _PLAIN), *_refs(domain, _SECURE)]
-        chains = [ObjectRef("Middleware", *_beside(domain, role)) for role in (_PLAIN, _SECURE)]
-        return (*routes, *chains, ObjectRef("TLSOption", *_beside(domain, _SECURE)))
+        return (*routes, ObjectRef("TLSOption", *_beside(domain)))
 
     def leftovers_in(self, namespace: str) -> tuple[ObjectRef, ...]:
         """The redirect."""
@@ -158,24 +142,52 @@ def _refs(domain: Domain, role: str) -> list[ObjectRef]:
     return [_ref(domain, role), *(_ref(domain, f"{role}-{depth}") for depth in deeper)]
 
 
-def _beside(domain: Domain, role: str) -> tuple[str, str]:
-    """Namespace and name of what a route refers to; it never changes."""
-    return domain.meta.namespace, _object_name(domain, role)
+def _beside(domain: Domain) -> tuple[str, str]:
+    """Namespace and name of a host's TLSOption; they never change."""
+    return domain.meta.namespace, _object_name(domain, _SECURE)
 
 
-def _chain(domain: Domain, role: str, middlewares: Sequence[Manifest]) -> Manifest:
-    """The middlewares of one route, perhaps none.
+class _Chains(NamedTuple):
+    """What stands before an App, for the routes of all its hosts: one chain of middlewares for each kind of route.
 
     Traefik reads Ingresses and its own kinds with two providers, each of which may be held back for a while
     (providers.providersThrottleDuration), and a route that refers to a middleware that is not there (yet, or any more)
-    is answered with 404. So an Ingress refers to its chain, always, and all changes are made behind it.
+    is answered with 404. So every chain is there, perhaps empty, from the App's first host on, and changes are made
+    behind it.
+
+    Attributes:
+        plain: for plain HTTP without a redirect.
+        redirect: for plain HTTP with one.
+        secure: for HTTPS.
+        all: these and what they refer to, in the order in which they have to come.
     """
-    return {
-        "apiVersion": _API,
-        "kind": "Middleware",
-        "metadata": domain_meta(domain, _object_name(domain, role)),
-        "spec": {"chain": {"middlewares": [{"name": each["metadata"]["name"]} for each in middlewares]}},
-    }
+
+    plain: Manifest
+    redirect: Manifest
+    secure: Manifest
+    all: tuple[Manifest, ...]
+
+
+def _chains(app: App, hsts: HSTS | None) -> _Chains:
+    allowed = [_ranges(app)] if app.trusted_ranges else []
+    header = [_hsts(app, hsts)] if hsts else []
+    redirect = _redirect(app.meta.namespace)
+    plain = _chain(app, _PLAIN, allowed)
+    redirecting = _chain(app, "redirect", [*allowed, redirect])
+    secure = _chain(app, _SECURE, [*allowed, *header])
+    return _Chains(plain, redirecting, secure, (*allowed, *header, redirect, plain, redirecting, secure))
+
+
+def _chain(app: App, role: str, middlewares: Sequence[Manifest]) -> Manifest:
+    return _of_app(app, role, {"chain": {"middlewares": [{"name": each["metadata"]["name"]} for each in middlewares]}})
+
+
+def _of_app(app: App, role: str, spec: Manifest) -> Manifest:
+    """A Middleware that goes with an App."""
+    meta = shared_meta(app.meta.namespace, _object_name(app, role))
+    meta["labels"][LABEL_APP] = app.meta.name
+    meta["ownerReferences"] = [owner(app)]
+    return {"apiVersion": _API, "kind": "Middleware", "metadata": meta, "spec": spec}
 
 
 def _challenge(host: Host) -> Manifest:
@@ -259,30 +271,17 @@ def _redirect(namespace: str) -> Manifest:
     }
 
 
-def _hsts_name(app: App) -> str:
-    return _object_name(app, "hsts")
-
-
 def _hsts(app: App, hsts: HSTS) -> Manifest:
-    meta = shared_meta(app.meta.namespace, _hsts_name(app))
-    meta["labels"][LABEL_APP] = app.meta.name
-    meta["ownerReferences"] = [owner(app)]
-    return {
-        "apiVersion": _API,
-        "kind": "Middleware",
-        "metadata": meta,
-        "spec": {
-            "headers": {
-                "stsSeconds": hsts.max_age,
-                "stsIncludeSubdomains": hsts.include_subdomains,
-                "stsPreload": hsts.preload,
-            }
-        },
+    header = {
+        "stsSeconds": hsts.max_age,
+        "stsIncludeSubdomains": hsts.include_subdomains,
+        "stsPreload": hsts.preload,
     }
+    return _of_app(app, "hsts", {"headers": header})
 
 
-def _ranges_name(app: App) -> str:
-    return _object_name(app, "ranges")
+def _ranges(app: App) -> Manifest:
+    return _of_app(app, "ranges", {"ipAllowList": {"sourceRange": list(app.trusted_ranges)}})
 
 
 def _object_name(owner_: App | Domain, role: str) -> str:
@@ -292,18 +291,6 @@ def _object_name(owner_: App | Domain, role: str) -> str:
     it, the first one's settings those of both; the hash keeps them apart.
     """
     return f"certward-{role}-{digest(owner_)}"
-
-
-def _ranges(app: App) -> Manifest:
-    meta = shared_meta(app.meta.namespace, _ranges_name(app))
-    meta["labels"][LABEL_APP] = app.meta.name
-    meta["ownerReferences"] = [owner(app)]
-    return {
-        "apiVersion": _API,
-        "kind": "Middleware",
-        "metadata": meta,
-        "spec": {"ipAllowList": {"sourceRange": list(app.trusted_ranges)}},
-    }
 
 
 def _reference(manifest: Manifest) -> str:
