@@ -57,6 +57,16 @@ class Cache:
                 return {key} | self._watching(known, resource)
             return touched | self._related(resource)
 
+    def knows(self, key: Key, meta: Mapping[str, Any]) -> bool:
+        """Whether exactly this version of an object is in the cache.
+
+        Args:
+            key: of the object.
+            meta: its metadata.
+        """
+        known = self._objects.get(key)
+        return known is not None and str(known.meta.resource_version) == meta.get("resourceVersion")
+
     def drop(self, key: Key, uid: str = "") -> set[Key]:
         """Forget an object, if it is this one.
 

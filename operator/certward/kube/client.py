@@ -5,7 +5,9 @@ connection pool, because its typed models cost more CPU per call than the rest o
 """
 
 import json
+import math
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +25,7 @@ from certward.names import API_VERSION, FIELD_MANAGER
 Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML, and needs no YAML writer
 _PAGE = 500
+_TOKEN_SECONDS = 5.0
 _NOT_FOUND, _FORBIDDEN, _CONFLICT, _UNPROCESSABLE, _BAD_REQUEST = 404, 403, 409, 422, 400
 
 
@@ -88,6 +91,7 @@ class Client:
         self._host = api.configuration.host.rstrip("/")
         self._agent = user_agent
         self._timeout = urllib3.Timeout(connect=min(5.0, timeout), read=timeout)
+        self._authorized: tuple[float, dict[str, str]] = (-math.inf, {})
         self._count_lock = threading.Lock()
         self.requests: dict[tuple[str, str, int], int] = {}
 
@@ -203,7 +207,7 @@ class Client:
             headers["Content-Type"] = content_type
         url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
-            self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+            headers |= self._authorization()
             answer = self._pool.request(
                 method,
                 url,
@@ -222,6 +226,15 @@ class Client:
         if refusal := _error(method, kind, path, answer.status, answer.data):
             raise refusal
         return None
+
+    def _authorization(self) -> Mapping[str, str]:
+        """The token as it was a moment ago at most: tokens are renewed on disk, long before the old one ends."""
+        at, headers = self._authorized
+        if time.monotonic() - at > _TOKEN_SECONDS:
+            headers = {}
+            self._api.update_params_for_auth(headers, [], ["BearerToken"], "/", "GET", None)
+            self._authorized = time.monotonic(), headers
+        return headers
 
     def _count(self, method: str, kind: str, status: int) -> None:
         with self._count_lock:

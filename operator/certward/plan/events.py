@@ -1,7 +1,8 @@
 """Which changes of a status people are told of by an Event, and in which words. Never a second time for one change.
 
-Told is what has come out (a certificate, a move) and what somebody has to do something about. Left to the status and
-the metrics are steps on the way, and waiting for a CA's limits, which is about an account and not about one Domain.
+Told is what has come out (a certificate after failures, a renewal, a move) and what somebody has to do something about.
+Left to the status and the metrics are steps on the way, a first certificate that simply comes, and waiting for a CA's
+limits, which is about an account and not about one Domain.
 """
 
 from collections.abc import Mapping, Sequence
@@ -96,6 +97,8 @@ def _certificate(domain: Domain, before: Status, after: Status) -> Sequence[Even
         reason = "Issued" if is_now.get("source") == "Automatic" else "Served"
         if was:
             reason = "Renewed" if was.get("source") == is_now.get("source") else "Switched"
+        if reason == "Issued" and not _has_failed(before):
+            return []  # Events are writes, and a thousand hostnames are a thousand of them
         words = f"{domain.hostname} is served with a certificate from {is_now['issuer']} until {is_now['notAfter']}."
         return [Event(reason, f"{words} {_condition(after, 'CertificateIssued').get('message', '')}".rstrip(), "Issue")]
     if not is_now or not was or served["status"] == known.get("status"):
@@ -105,6 +108,10 @@ def _certificate(domain: Domain, before: Status, after: Status) -> Sequence[Even
     if served["status"] == "True":
         return [Event("ServedAgain", f"{domain.hostname} is served with its certificate again.", "Prove")]
     return []
+
+
+def _has_failed(before: Status) -> bool:
+    return bool(before.get("reason") or (before.get("attempts") or {}).get("failures"))
 
 
 def _trouble(before: Status, after: Status) -> Sequence[Event]:

@@ -191,7 +191,7 @@ class Memory:
         self.order_created_at = ""
         self.wait_until = 0.0
         self.is_resumed = False
-        self.has_next_key = None
+        self.has_next_key = None if self.has_next_key else self.has_next_key
         self.publication = None
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 
 KINDS: tuple[type[App] | type[Domain] | type[TLSPolicy], ...] = (App, Domain, TLSPolicy)
 RESYNC_SECONDS = 600.0
-#: A burst of changes to an App's Domains is summed up once.
-_SUM_UP_SECONDS = 0.4
+#: A burst of changes to an App's Domains is summed up once, and a long one every so often.
+_SUM_UP_SECONDS, _SUM_UP_EVERY = 0.4, 2.0
 _BACKOFF_FIRST, _BACKOFF_MAX = 0.5, 300.0
 
 
@@ -74,6 +75,7 @@ class Reconciler:
         self._memories = memories
         self._may_work = may_work
         self._failures: dict[Key, int] = {}
+        self._summed_up: dict[Key, float] = {}
         self._stop = threading.Event()
         self._workers = [
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(workers)
@@ -104,12 +106,16 @@ class Reconciler:
 
     def changed(self, body: Object) -> None:
         """A watch says that an object is so now."""
+        meta = body.get("metadata") or {}
+        if self._cache.knows(Key(str(body.get("kind")), meta.get("namespace", ""), meta["name"]), meta):
+            return  # the echo of a status that was written here
         resource = read(body)
         if resource is not None:
             self.enqueue(self._cache.put(resource))
 
     def deleted(self, kind: str, namespace: str, name: str, uid: str) -> None:
         """A watch says that an object is gone."""
+        self._summed_up.pop(Key(kind, namespace, name), None)
         self.enqueue(self._cache.drop(Key(kind, namespace, name), uid))
 
     def route_changed(self, kind: str, body: Object) -> None:
@@ -137,7 +143,12 @@ class Reconciler:
     def enqueue(self, keys: Iterable[Key]) -> None:
         """Have keys looked at soon."""
         for key in keys:
-            self._queue.add(key, _SUM_UP_SECONDS if key.kind in ("App", "Namespace") else 0.0)
+            self._queue.add(key, self._summing_up(key) if key.kind in ("App", "Namespace") else 0.0)
+
+    def _summing_up(self, key: Key) -> float:
+        """How long to wait with an App or a namespace for what else may change there, in seconds."""
+        since = time.monotonic() - self._summed_up.get(key, -math.inf)
+        return max(_SUM_UP_SECONDS, _SUM_UP_EVERY - since)
 
     def resync(self) -> None:
         """Make the cache equal to full LISTs and have all that changed looked at.
@@ -214,6 +225,7 @@ class Reconciler:
                 self._queue.add(key, again / timedelta(seconds=1), is_news=False)
             self.enqueue(touched)
         elif key.kind == "App":
+            self._summed_up[key] = time.monotonic()
             is_waiting, touched = self._apps.reconcile(key)
             if is_waiting:
                 self._queue.add(key, 10.0)
