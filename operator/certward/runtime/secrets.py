@@ -162,12 +162,12 @@ class Secrets:
             Rejected: a Secret of that name has come meanwhile that is somebody else's; it is left untouched.
             OperatorError: the API server could not or would not.
         """
+        self._forget_look(domain)
         self._see_that_it_is_ours(domain, domain.secret_name)
         marks = requests_of(domain) | ({ANNOTATION_NOT_REVOKED: not_revoked} if not_revoked else {})
         manifest = certificate_secret(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of, marks=marks
         )
-        self._forget_look(domain)
         _kept(self._client.apply(manifest), domain)
 
     def _forget_look(self, domain: Domain) -> None:
