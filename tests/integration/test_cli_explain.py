@@ -313,6 +313,14 @@ def test_the_route_is_gone(scene: Scene) -> None:
     scene.stops(domain.hostname, "Route", f"Ingress {route} is not there", again=delete)
 
 
+def test_what_the_route_refers_to_is_gone(scene: Scene) -> None:
+    domain = scene.issued()
+    of_app = ("-n", domain.namespace, "get", "middlewares.traefik.io", "-l", "certward.dev/app=shop", "-o", "name")
+    (chain,) = (name for name in scene.world.kubectl(*of_app).split() if "/certward-https-" in name)
+    delete = partial(scene.world.kubectl, "-n", domain.namespace, "delete", chain, "--ignore-not-found")
+    scene.stops(domain.hostname, "Route", f"Middleware {chain.partition('/')[2]} is not there", again=delete)
+
+
 def test_the_route_was_changed(scene: Scene) -> None:
     domain = scene.issued()
     route = secure_route(domain)

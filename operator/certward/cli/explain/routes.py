@@ -56,7 +56,7 @@ def look_at_routes(
     look = RouteLook(name, class_.dialect.capabilities.engine)
     numbered = app if class_.dialect.knows_port_names else _numbered(api, app)
     try:
-        candidates = [
+        rendered = [
             class_.dialect.render(
                 Host(
                     domain=domain,
@@ -66,12 +66,12 @@ def look_at_routes(
                     challenge_port=config.challenge.http01.port if config else _CHALLENGE_PORT,
                     gateway=class_.gateway or _UNKNOWN_GATEWAY,
                 )
-            ).own
+            )
             for redirect in (True, False)
         ]
     except Blocked as blocked:
         return RouteLook(name, look.engine, obstacle=blocked.message)
-    return _compared(api, domain, class_, candidates)
+    return _compared(api, domain, class_, [(*each.shared, *each.own) for each in rendered])
 
 
 def _compared(api: Api, domain: Domain, class_: Class, candidates: Sequence[Sequence[Manifest]]) -> RouteLook:
@@ -158,7 +158,7 @@ def _routes(domain: Domain, app: App, policies: Sequence[TLSPolicy], secret_name
         secret_name=secret_name,
         redirect=redirect,
         profile=_profile(app) if secret_name else None,
-        hsts=hsts_of(policy) if policy and secret_name else None,
+        hsts=hsts_of(policy) if policy else None,
     )
 
 
