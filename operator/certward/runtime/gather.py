@@ -81,6 +81,8 @@ class Gatherer:
         app = self._cache.app(domain.meta.namespace, domain.app)
         owner = self._cache.owner_of(domain)
         order = domain.status.get("order") or {}
+        if order.get("url") == memory.given_up:
+            order = {}
         url = memory.order.url if memory.order else str(order.get("url") or "")
         has_key = bool(url) and app is not None and memory.has_next_key is not False
         next_type, next_spki = self._secrets.next_key_facts(domain) if has_key else ("", "")

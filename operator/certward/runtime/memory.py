@@ -91,6 +91,7 @@ class Memory:
         order: the open order as the CA last described it.
         order_issuer: the issuer that it was placed with.
         order_created_at: when, RFC 3339.
+        given_up: URL of the last order that nothing will come of; the status may still name it.
         placed: one that is looked at before it is gone on with; trouble of the CA's meanwhile costs no other one.
         is_resumed: the open order was placed by an earlier process.
         has_next_key: a key has been kept for the open order; None: not known.
@@ -131,6 +132,7 @@ class Memory:
     order: "Order | None" = None
     order_issuer: str = ""
     order_created_at: str = ""
+    given_up: str = ""
     placed: Placed | None = None
     is_resumed: bool = False
     has_next_key: bool | None = None
