@@ -260,7 +260,7 @@ def test_an_order_of_which(seen, goes_on):
     ("seen", "is_dropped"),
     [
         pytest.param(with_order(order_issuer="former", is_preflighted=False), True, id="before the next preflight"),
-        pytest.param(with_order(order_issuer="former"), False, id="not when the next order takes it over"),
+        pytest.param(with_order(order_issuer="former"), True, id="before the next order, which gets a key of its own"),
         pytest.param(with_order(app=MANUAL_ONLY), True, id="when automatic was turned off"),
         pytest.param(
             with_order(secret=secret(), next_spki=facts().spki_sha256), False, id="not before its certificate is proven"

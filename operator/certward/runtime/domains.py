@@ -135,7 +135,7 @@ class Domains:
         memory.wanted_since = wanted_since(observed, plan, memory.wanted_since, now)
         if plan.routes is None:
             memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
-        self._keep_secrets(observed, plan)
+        self._keep_secrets(observed, plan, memory)
         if "order" not in plan.status:
             memory.drop_order()
         if is_blocked or plan.step is Step.NONE or self._must_persist(domain, plan):
@@ -147,11 +147,12 @@ class Domains:
             return plan.again_after
         return self._step(observed, plan, memory, touched)
 
-    def _keep_secrets(self, observed: Observed, plan: Plan) -> None:
+    def _keep_secrets(self, observed: Observed, plan: Plan, memory: Memory) -> None:
         """Drop the key that is no longer needed, and make a Secret that was restored go with its Domain."""
         domain = observed.domain
         if plan.drop_next_key:
             self._secrets.drop_next_key(domain)
+            memory.has_next_key = False
         if observed.secret.is_managed and not observed.secret.is_owned:
             self._secrets.adopt(domain)
             _say(logging.INFO, domain, f"Secret {domain.secret_name} is taken up")
