@@ -96,6 +96,7 @@ class Memory:
         is_resumed: the open order was placed by an earlier process.
         has_next_key: a key has been kept for the open order; None: not known.
         begun_at: monotonic time at which this process first worked on it.
+        is_compared: its routes have been held against what they should be, by this process.
         is_preflighted: the challenge path has been seen to work since the last failure.
         preflighted_for: the issuer that the look was or is for; CAA may let one issue and another not.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
@@ -137,6 +138,7 @@ class Memory:
     is_resumed: bool = False
     has_next_key: bool | None = None
     begun_at: float = field(default_factory=time.monotonic)
+    is_compared: bool = False
     is_preflighted: bool = False
     preflighted_for: str = ""
     preflight_since: float | None = None
