@@ -1,4 +1,4 @@
-"""Secrets in memory, and certificates to put into them; tests/integration has the real API server."""
+"""Secrets and the like in memory, and certificates to put into them; tests/integration has the real API server."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,13 +30,15 @@ def certificate(hostname="www.example.com", *, starts=NOW - timedelta(days=1), e
 
 
 class Shelf:
-    """Holds Secrets by name."""
+    """Holds objects by name, and counts how often it was looked at."""
 
     def __init__(self):
         self.there = {}
         self.version = 0
+        self.looks = 0
 
     def get(self, _kind, _namespace, name):
+        self.looks += 1
         return self.there.get(name)
 
     def put(self, manifest, **changes):

@@ -41,6 +41,24 @@ def test_what_is_known_already_is_not_taken_in_again():
     assert known.hostname == "new.example.com"
 
 
+@pytest.mark.parametrize(
+    ("key", "told", "expected"),
+    [
+        pytest.param(WWW, "7", True, id="this version of it"),
+        pytest.param(WWW, "6", False, id="an older one"),
+        pytest.param(WWW, "8", False, id="a newer one"),
+        pytest.param(WWW, None, False, id="none that is told"),
+        pytest.param(SHOP, "7", False, id="of another kind"),
+        pytest.param(Key("Domain", "team-b", "www"), "7", False, id="in another namespace"),
+    ],
+)
+def test_a_version_that_is_there_is_known(key, told, expected):
+    cache = cache_of(version(domain(), 7))
+    assert cache.knows(key, {"resourceVersion": told} if told else {}) is expected
+    cache.drop(WWW)
+    assert not cache.knows(key, {"resourceVersion": told} if told else {})
+
+
 def test_a_late_word_of_a_predecessor_is_not_taken_in():
     cache = cache_of(version(domain(), 9, uid="new"))
     assert cache.put(version(domain(), 8, uid="old")) == set()

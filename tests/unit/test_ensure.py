@@ -1,8 +1,15 @@
-"""Whether what is there holds what is wanted."""
+"""Whether what is there holds what is wanted, and for how long that is taken to be so."""
+
+import copy
+from types import SimpleNamespace
 
 import pytest
 
-from certward.kube.ensure import holds, is_managed
+from certward.errors import Blocked, Transient
+from certward.kube import ensure
+from certward.kube.ensure import Ensurer, holds, is_managed, ref_of
+from certward.names import LABEL_MANAGED_BY, MANAGED_BY
+from secret_shelf import Shelf
 
 LIVE = {
     "metadata": {"name": "x", "labels": {"a": "1", "theirs": "2"}, "resourceVersion": "7"},
@@ -52,3 +59,149 @@ def test_everything_holds_itself():
 )
 def test_whose_an_object_is(metadata, expected):
     assert is_managed({"metadata": metadata}) is expected
+
+
+# How long what was seen is believed: whoever makes an object by hand into something else waits no longer than this.
+
+TRUSTED, TRUSTED_OWNED = 3.0, 20.0
+
+
+def manifest(name="x", *, owner="", hosts=("a",)):
+    owners = {"ownerReferences": [{"kind": "App", "name": "shop", "uid": owner}]} if owner else {}
+    meta = {"name": name, "namespace": "team-a", "labels": {LABEL_MANAGED_BY: MANAGED_BY}} | owners
+    return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"hosts": list(hosts)}}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds of monotonic time, which stand still."""
+    now = [1000.0]
+    monkeypatch.setattr(ensure, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+@pytest.fixture
+def shelf():
+    return Shelf()
+
+
+@pytest.mark.parametrize(
+    ("owner", "trusted"), [("", TRUSTED), ("uid", TRUSTED_OWNED)], ids=["without an owner", "with an owner"]
+)
+def test_what_was_seen_to_be_right_is_not_looked_at_in_a_burst_of_passes(shelf, clock, owner, trusted):
+    ensurer, wanted = Ensurer(shelf), manifest(owner=owner)
+    assert ensurer.present([wanted])
+    shelf.there["x"]["spec"] = {"hosts": ["by hand"]}
+    clock[0] += trusted - 0.1
+    assert not ensurer.present([copy.deepcopy(wanted)])
+    assert shelf.looks == 1
+    clock[0] += 0.1
+    assert ensurer.present([wanted]), "put back"
+    assert shelf.there["x"]["spec"] == {"hosts": ["a"]}
+    assert not ensurer.present([wanted])
+
+
+def test_what_is_right_already_is_believed_like_what_was_written(shelf, clock):
+    Ensurer(shelf).present([manifest()])
+    ensurer = Ensurer(shelf)
+    assert not ensurer.present([manifest()])
+    assert not ensurer.present([manifest()])
+    assert (shelf.looks, shelf.version) == (2, 1)
+    clock[0] += TRUSTED
+    assert not ensurer.present([manifest()])
+    assert (shelf.looks, shelf.version) == (3, 1), "looked at, and not written"
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "other", [{"hosts": ("a", "b")}, {"owner": "made-anew"}, {"owner": ""}], ids=["said", "owned", "nobody's"]
+)
+def test_what_is_to_be_otherwise_is_written_at_once(shelf, other):
+    """An object of a deleted App goes with it; that of a namesake made anew has to be made anew."""
+    ensurer, before, after = Ensurer(shelf), manifest(owner="uid"), manifest(**{"owner": "uid"} | other)
+    ensurer.present([before])
+    shelf.there.clear()
+    assert ensurer.present([after])
+    assert shelf.there["x"]["spec"]["hosts"] == after["spec"]["hosts"]
+    shelf.there.clear()
+    assert ensurer.present([before]), "and back again"
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_was_taken_away_is_not_taken_to_be_there_nor_the_other_way_round(shelf):
+    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    ensurer.present([wanted])
+    assert ensurer.absent([ref_of(wanted)])
+    assert shelf.there == {}
+    assert ensurer.present([wanted])
+    assert ensurer.absent([ref_of(wanted)])
+    assert shelf.there == {}
+
+
+def test_what_is_gone_is_believed_to_be_so(shelf, clock):
+    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    assert not ensurer.absent([ref_of(wanted)])
+    Ensurer(shelf).present([wanted])
+    looks = shelf.looks
+    clock[0] += TRUSTED_OWNED - 0.1
+    assert not ensurer.absent([ref_of(wanted)])
+    assert shelf.looks == looks
+    clock[0] += 0.1
+    assert ensurer.absent([ref_of(wanted)])
+    assert shelf.there == {}
+
+
+@pytest.mark.usefixtures("clock")
+def test_objects_of_one_name_in_two_namespaces_or_of_two_kinds_are_two(shelf):
+    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    ensurer.present([wanted])
+    looks = shelf.looks
+    ensurer.present([wanted | {"metadata": wanted["metadata"] | {"namespace": "team-b"}}])
+    ensurer.present([wanted | {"kind": "ConfigMap"}])
+    assert shelf.looks == looks + 2
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_is_forgotten_is_looked_at(shelf):
+    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    ensurer.present([wanted])
+    shelf.there.clear()
+    ensurer.forget(*ref_of(wanted))
+    assert ensurer.present([wanted])
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_is_somebody_elses_is_looked_at_each_time_and_left_alone(shelf):
+    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    theirs = shelf.put(manifest() | {"metadata": {"name": "x", "namespace": "team-a", "labels": {}}})
+    for _ in range(2):
+        with pytest.raises(Blocked, match="Service x in namespace team-a is not Certward's"):
+            ensurer.present([wanted])
+    assert shelf.there == {"x": theirs}
+    shelf.there.clear()
+    assert ensurer.present([wanted]), "it has made room"
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_could_not_be_written_is_not_taken_to_be_there(shelf, monkeypatch):
+    def refuse(_manifest):
+        raise Transient("APIServerUnavailable", "no answer")
+
+    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    with monkeypatch.context() as away:
+        away.setattr(shelf, "apply", refuse)
+        with pytest.raises(Transient):
+            ensurer.present([wanted])
+    assert ensurer.present([wanted])
+
+
+def test_what_is_not_believed_any_more_is_forgotten(shelf, clock, monkeypatch):
+    monkeypatch.setattr(ensure, "_MOST", 10)
+    ensurer = Ensurer(shelf)
+    for number in range(30):
+        clock[0] += TRUSTED_OWNED / 5
+        ensurer.present([manifest(f"x{number}", owner="uid")])
+        assert len(ensurer._seen) <= 11
+    looks = shelf.looks
+    ensurer.present([manifest("x29", owner="uid"), manifest("x28", owner="uid")])
+    assert shelf.looks == looks, "what is believed is not"

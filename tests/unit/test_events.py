@@ -21,6 +21,8 @@ def status_of(seen, now=NOW):
 
 WAITING = status_of(observed(app=None))
 FAILING = status_of(observed(failure=ChallengeFailed("DNSNotFound", "There is no www.example.com in DNS; add it.")))
+UNREACHABLE = status_of(observed(failure=ChallengeFailed("ChallengeUnreachable", "The CA got no answer.")))
+TRIED_AGAIN = status_of(observed(domain=domain(status=UNREACHABLE), order_url="https://ca.example/1"), NOW + DAY)
 ISSUED = status_of(observed(secret=secret(), proof=proof()))
 RENEWED = status_of(observed(secret=secret(facts(2)), proof=proof(facts(2)), domain=domain(status=ISSUED)))
 HIDDEN = status_of(
@@ -52,8 +54,11 @@ BY_HAND = {**RENEWED, "certificate": {**RENEWED["certificate"], "source": "Manua
         (FAILING, status_of(observed()), []),
         (FAILING, {**FAILING, "state": "Waiting", "reason": "WaitingForBudget"}, []),
         (FAILING, {**FAILING, "state": "Waiting", "reason": "RateLimited"}, []),
-        (status_of(observed()), ISSUED, [("Issued", False)]),
-        ({}, ISSUED, [("Issued", False)]),
+        (status_of(observed()), ISSUED, []),
+        ({}, ISSUED, []),
+        (WAITING, ISSUED, [("Issued", False)]),
+        (FAILING, ISSUED, [("Issued", False)]),
+        (TRIED_AGAIN, ISSUED, [("Issued", False)]),
         (ISSUED, ISSUED, []),
         (ISSUED, RENEWED, [("Renewed", False)]),
         (ISSUED, {**ISSUED, "handled": {"revoke": "keyCompromise"}}, [("Revoked", False)]),
@@ -78,7 +83,7 @@ def test_what_is_told_of_a_domain(before, after, told):
 
 def test_a_certificate_is_told_with_until_when_and_why_from_whom():
     after = changed(ISSUED, "CertificateIssued", "True", "Issued", "Issued by b, because a could not.")
-    (event,) = events.of_domain(domain(), after)
+    (event,) = events.of_domain(domain(status=FAILING), after)
     assert event.note == (
         "www.example.com is served with a certificate from CN=Test CA until 2027-02-20T12:00:00Z. "
         "Issued by b, because a could not."

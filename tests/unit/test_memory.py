@@ -1,5 +1,7 @@
 """What a process remembers of Domains, and of which one."""
 
+import pytest
+
 from builders import NOW
 from certward.model.resources import Key
 from certward.runtime.memory import Memories
@@ -32,6 +34,15 @@ def test_an_order_that_is_dropped_leaves_nothing_behind():
     memory.order_issuer, memory.order_created_at, memory.wait_until = "main", "2026-11-23T12:00:00Z", 99.0
     memory.drop_order()
     assert (memory.order, memory.order_issuer, memory.order_created_at, memory.wait_until) == (None, "", "", 0.0)
+
+
+@pytest.mark.parametrize(("before", "after"), [(True, None), (False, False), (None, None)])
+def test_whether_a_key_is_kept_is_looked_up_after_an_order_that_had_one(before, after):
+    """It may still be there, as it is deleted later or could not be."""
+    memory = Memories(NOW).of(WWW, "uid")
+    memory.has_next_key = before
+    memory.drop_order()
+    assert memory.has_next_key is after
 
 
 def test_what_was_seen_for_one_issuer_says_nothing_to_another():

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,13 +10,24 @@ from builders import domain
 from certward.errors import Rejected
 from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE, LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
 from certward.render.manifests import certificate_secret, next_key_secret
+from certward.runtime import secrets as module
 from certward.runtime.secrets import Secrets
 from secret_shelf import KEY, NOW, OTHER_KEY, Shelf, certificate
+
+BELIEVED = 15.0
 
 
 @pytest.fixture
 def shelf():
     return Shelf()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds of monotonic time, which stand still."""
+    now = [1000.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
 
 
 def put(shelf, chain=None, key=KEY, **changes):
@@ -101,15 +113,137 @@ def test_a_certificate_expires_without_being_read_again(shelf):
     assert "expired" in expired.problem
 
 
-def test_another_version_of_a_secret_is_read_anew(shelf):
+def test_another_version_of_a_secret_is_read_anew(shelf, clock):
     put(shelf)
     secrets = Secrets(shelf)
     before = secrets.state(domain(), NOW, b"").facts
     put(shelf)
+    clock[0] += BELIEVED
     after = secrets.state(domain(), NOW, b"").facts
     assert before
     assert after
     assert before.fingerprint_sha256 != after.fingerprint_sha256
+
+
+def test_what_was_found_in_order_is_believed_for_a_burst_of_passes(shelf, clock):
+    put(shelf)
+    secrets = Secrets(shelf)
+    first = secrets.state(domain(), NOW, b"")
+    clock[0] += BELIEVED - 0.1
+    assert secrets.state(domain(), NOW, b"") == first
+    assert shelf.looks == 1
+    clock[0] += 0.1
+    assert secrets.state(domain(), NOW, b"") == first
+    assert shelf.looks == 2
+
+
+def test_that_there_is_none_is_believed_too_until_there_is_one(shelf, clock):
+    secrets = Secrets(shelf)
+    assert not secrets.state(domain(), NOW, b"").exists
+    assert not secrets.state(domain(), NOW, b"").exists
+    assert shelf.looks == 1
+    secrets.store_certificate(domain(), chain_pem=certificate(), key_pem=KEY, issuer="main")
+    assert secrets.state(domain(), NOW, b"").facts
+    shelf.delete("Secret", "team-a", "www-tls")
+    clock[0] += BELIEVED
+    assert not secrets.state(domain(), NOW, b"").exists
+
+
+def test_what_one_domain_was_found_to_have_says_nothing_of_another(shelf, clock):
+    put(shelf)
+    secrets = Secrets(shelf)
+    assert secrets.state(domain(), NOW, b"").exists
+    assert not secrets.state(domain("api", hostname="api.example.com"), NOW, b"").exists
+    clock[0] += BELIEVED - 0.1
+    assert secrets.state(domain(), NOW, b"").exists
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": OTHER_KEY},
+        {"chain": certificate("other.example.com")},
+        {"metadata": {"labels": {}}},
+    ],
+    ids=["another key", "another name", "somebody else's"],
+)
+def test_what_is_amiss_is_looked_at_each_time(shelf, changes):
+    put(shelf, **changes)
+    secrets = Secrets(shelf)
+    assert secrets.state(domain(), NOW, b"").problem
+    put(shelf)
+    assert secrets.state(domain(), NOW, b"").facts, "it was mended"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"annotations": {ANNOTATION_REFRESH: "now"}},
+        {"annotations": {ANNOTATION_REVOKE: "superseded"}},
+        {"generation": 2},
+        {"uid": "made-anew"},
+    ],
+    ids=["refresh", "revoke", "edited", "made anew"],
+)
+@pytest.mark.usefixtures("clock")
+def test_who_asks_for_something_is_not_told_what_was_found_before(shelf, asked):
+    put(shelf)
+    secrets = Secrets(shelf)
+    secrets.state(domain(), NOW, b"")
+    shelf.delete("Secret", "team-a", "www-tls")
+    assert secrets.state(domain(), NOW, b"").exists
+    assert not secrets.state(domain(**asked), NOW, b"").exists
+
+
+@pytest.mark.usefixtures("clock")
+def test_labels_and_other_annotations_are_no_reason_to_look(shelf):
+    put(shelf)
+    secrets = Secrets(shelf)
+    secrets.state(domain(), NOW, b"")
+    secrets.state(domain(annotations={"team": "a"}, labels={"team": "a"}, resource_version=9), NOW, b"")
+    assert shelf.looks == 1
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda secrets, of: secrets.store_certificate(of, chain_pem=certificate(), key_pem=KEY, issuer="spare"),
+        lambda secrets, of: secrets.mark_revoked(of, fingerprint=secrets.known(of).facts.fingerprint_sha256, asked="x"),
+        lambda secrets, of: secrets.adopt(of),
+    ],
+    ids=["a certificate", "a revocation", "an owner"],
+)
+@pytest.mark.usefixtures("clock")
+def test_what_was_written_here_is_seen_at_once(shelf, write):
+    put(shelf, metadata={"ownerReferences": []})
+    secrets = Secrets(shelf)
+    before = secrets.state(domain(), NOW, b"")
+    write(secrets, domain())
+    after = secrets.state(domain(), NOW, b"")
+    assert after != before
+    assert after.resource_version == shelf.there["www-tls"]["metadata"]["resourceVersion"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_is_in_the_way_of_a_certificate_is_seen_at_once(shelf):
+    secrets = Secrets(shelf)
+    assert not secrets.state(domain(), NOW, b"").exists
+    put(shelf, metadata={"labels": {}})
+    with pytest.raises(Rejected):
+        secrets.store_certificate(domain(), chain_pem=certificate(), key_pem=KEY, issuer="main")
+    found = secrets.state(domain(), NOW, b"")
+    assert (found.exists, found.is_managed) == (True, False)
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_is_forgotten_is_looked_at(shelf):
+    put(shelf)
+    secrets = Secrets(shelf)
+    secrets.state(domain(), NOW, b"")
+    secrets.forget("team-a", "www")
+    assert secrets.known(domain()) is None
+    shelf.delete("Secret", "team-a", "www-tls")
+    assert not secrets.state(domain(), NOW, b"").exists
 
 
 def test_the_key_of_an_order_and_its_certificate_are_recognised(shelf):

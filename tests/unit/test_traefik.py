@@ -24,6 +24,7 @@ HEADER = HSTS(max_age=1, include_subdomains=False, preload=False)
 NOTHING = Routes(challenge=False, secret_name="", redirect=False, profile=None)
 #: Every object that a host can have, at once.
 LIMITED = app(trusted_ranges=("203.0.113.0/24",))
+CHAINS = {"http", "redirect", "https"}
 FULL = replace(SERVED, hsts=HEADER)
 ROUTER = "traefik.ingress.kubernetes.io/router"
 LONGEST_NAME = 253
@@ -78,6 +79,11 @@ def routers_in_traefik(manifest: dict) -> set[str]:
         for rule in manifest["spec"]["rules"]
         for path in rule["http"]["paths"]
     }
+
+
+def chains_of(rendered: Rendered) -> dict[str, dict]:
+    """The chains by what they are for."""
+    return {m["metadata"]["name"].split("-")[1]: m for m in rendered.shared if "chain" in m["spec"]}
 
 
 def all_in_traefik(rendered: Rendered) -> set[tuple[str, str]]:
@@ -198,8 +204,8 @@ def test_nothing_that_the_crds_admit_says_more_than_it_should(hostname, namespac
     assert all(len(m["metadata"]["name"]) <= LONGEST_NAME for m in every)
     there = {(m["kind"], id_in_traefik(m)) for m in every}
     assert {reference for manifest in every for reference in referred_to(manifest)} <= there
-    chains = {m["metadata"]["name"]: len(m["spec"]["chain"]["middlewares"]) for m in every if "chain" in m["spec"]}
-    assert list(chains.values()) == [len(limited) + 1] * 2
+    lengths = {role: len(chain["spec"]["chain"]["middlewares"]) for role, chain in chains_of(rendered).items()}
+    assert lengths == {"http": len(limited), "redirect": len(limited) + 1, "https": len(limited) + 1}
 
 
 def test_the_challenge_is_outside_of_redirect_allow_list_and_https():
@@ -216,39 +222,43 @@ def test_the_challenge_is_outside_of_redirect_allow_list_and_https():
 @pytest.mark.parametrize(
     ("routes", "plain", "secure"),
     [
-        pytest.param(NOTHING, ["ranges"], ["ranges"], id="before the certificate"),
-        pytest.param(replace(SERVED, redirect=False), ["ranges"], ["ranges"], id="no redirect"),
-        pytest.param(SERVED, ["ranges", "redirect"], ["ranges"], id="redirect"),
-        pytest.param(replace(FULL, redirect=False), ["ranges"], ["ranges", "hsts"], id="header"),
-        pytest.param(FULL, ["ranges", "redirect"], ["ranges", "hsts"], id="redirect and header"),
+        pytest.param(NOTHING, "http", ["ranges"], id="before the certificate"),
+        pytest.param(replace(NOTHING, hsts=HEADER), "http", ["ranges", "hsts"], id="header before the certificate"),
+        pytest.param(replace(SERVED, redirect=False), "http", ["ranges"], id="no redirect"),
+        pytest.param(SERVED, "redirect", ["ranges"], id="redirect"),
+        pytest.param(replace(FULL, redirect=False), "http", ["ranges", "hsts"], id="header"),
+        pytest.param(FULL, "redirect", ["ranges", "hsts"], id="redirect and header"),
     ],
 )
 @pytest.mark.parametrize("is_limited", [True, False])
 def test_what_stands_before_the_app_in_which_order(routes, plain, secure, is_limited):
     rendered = Traefik().render(host(app=LIMITED if is_limited else app(), routes=routes))
-    parts = {"ipAllowList": "ranges", "redirectScheme": "redirect", "headers": "hsts"}
+    parts = {"ipAllowList": "ranges", "redirectScheme": "redirect", "headers": "hsts", "chain": ""}
     role_of = {m["metadata"]["name"]: parts[next(iter(m["spec"]))] for m in rendered.shared}
     chains = {
-        m["metadata"]["name"].split("-")[1]: [role_of[each["name"]] for each in m["spec"]["chain"]["middlewares"]]
-        for m in rendered.own
-        if "chain" in m["spec"]
+        role: [role_of[each["name"]] for each in chain["spec"]["chain"]["middlewares"]]
+        for role, chain in chains_of(rendered).items()
     }
-    wanted = {"http": plain, "https": secure}
+    wanted = {"http": ["ranges"], "redirect": ["ranges", "redirect"], "https": secure}
     assert chains == {route: [r for r in roles if is_limited or r != "ranges"] for route, roles in wanted.items()}
+    expected = {"http": plain, "https": "https"}
     for route, manifest in routes_of(rendered).items():
-        if route in chains:
-            assert f"-certward-{route}-" in manifest["metadata"]["annotations"][f"{ROUTER}.middlewares"]
+        if route in expected:
+            (reference,) = (name for kind, name in referred_to(manifest) if kind == "Middleware")
+            assert reference == id_in_traefik(chains_of(rendered)[expected[route]])
 
 
-# With and without challenge, redirect, header, allow list; without HTTPS, with it, with a key that does not fit.
+# With and without challenge, redirect, header, allow list; without HTTPS, with it, with a key that does not fit; with
+# plain HTTP, and with that put off.
 EVERY_HOST = [
-    host(app=of, routes=Routes(challenge, secret_name, redirect, profile, hsts=hsts))
-    for challenge, (secret_name, profile), redirect, hsts, of in itertools.product(
+    host(app=of, routes=Routes(challenge, secret_name, redirect, profile, hsts=hsts, plain=plain))
+    for challenge, (secret_name, profile), redirect, hsts, of, plain in itertools.product(
         (True, False),
         (("", None), ("www-tls", DEFAULT), ("www-tls", None)),
         (True, False),
         (HEADER, None),
         (app(), LIMITED),
+        (True, False),
     )
 ]
 
@@ -266,26 +276,75 @@ def test_what_is_referred_to_is_there_before():
             if manifest["kind"] != "Ingress":
                 assert (manifest["kind"], id_in_traefik(manifest)) not in seen
                 seen.add((manifest["kind"], id_in_traefik(manifest)))
-        # Nothing is made in vain, but for the chain that waits for the HTTPS route.
-        waiting = {("Middleware", "team-a-certward-https-76cd915a125b@kubernetescrd")}
-        assert seen - named == (set() if "https" in routes_of(rendered) else waiting)
+        # Nothing is made in vain, but for chains that wait for a route, of this host or of another one of the App.
+        waiting = {("Middleware", id_in_traefik(chain)) for chain in chains_of(rendered).values()}
+        assert seen - named <= waiting
 
 
-def test_what_routes_refer_to_never_changes():
+def test_what_routes_refer_to_does_not_change_but_for_the_redirect():
     """A connection must survive a change of profile, and a route must not wait for what it has not named before."""
     found: dict[str, set[tuple[tuple[str, str], ...]]] = {}
+    chains: list[dict[str, str]] = []
     others = [replace(SERVED, profile=profile) for profile in profiles.TABLE.values()]
     for given_ in (*EVERY_HOST, *(host(routes=routes) for routes in others)):
-        for role, manifest in routes_of(Traefik().render(given_)).items():
+        rendered = Traefik().render(given_)
+        chains.append({role: id_in_traefik(chain) for role, chain in chains_of(rendered).items()})
+        for role, manifest in routes_of(rendered).items():
             found.setdefault(role, set()).add(tuple(referred_to(manifest)))
-    assert {role: len(references) for role, references in found.items()} == {"challenge": 1, "http": 1, "https": 1}
+    # All of them are there, under the same names, whatever the host's state: also the one that is turned to later.
+    assert set(chains[0]) == CHAINS
+    assert all(each == chains[0] for each in chains)
+    assert {role: len(references) for role, references in found.items()} == {"challenge": 1, "http": 2, "https": 1}
+    assert found["http"] == {(("Middleware", chains[0][role]),) for role in ("http", "redirect")}
+
+
+def test_a_change_of_the_redirect_changes_nothing_but_the_chain_that_plain_http_refers_to():
+    before, after = (Traefik().render(host(routes=replace(FULL, redirect=redirect))) for redirect in (False, True))
+    assert before.shared == after.shared
+    differing = [(one, other) for one, other in zip(before.own, after.own, strict=True) if one != other]
+    ((one, other),) = differing
+    assert one["metadata"].pop("annotations") != other["metadata"].pop("annotations")
+    assert one == other
+    assert one["metadata"]["name"].endswith("-http")
+
+
+def test_hosts_of_an_app_want_the_same_of_what_they_share():
+    """Or each would take from the other what it needs, in writes without an end."""
+    found: dict[tuple[bool, bool], list[object]] = {}
+    for given_ in EVERY_HOST:
+        for of_domain in (domain(), domain("api", hostname="api.example.com"), domain("all", hostname="*.example.com")):
+            kind = bool(given_.app.trusted_ranges), bool(given_.routes.hsts)
+            found.setdefault(kind, []).append(Traefik().render(replace(given_, domain=of_domain)).shared)
+    assert len(found) == 4
+    for shared in found.values():
+        assert all(each == shared[0] for each in shared)
+
+
+def test_what_hosts_share_does_not_go_with_one_of_them():
+    for given_ in EVERY_HOST:
+        rendered = Traefik().render(given_)
+        shared = {ObjectRef(*key_of(m)) for m in rendered.shared}
+        assert not shared & {*rendered.unwanted, *Traefik().all_of(given_.domain)}
+
+
+@pytest.mark.parametrize("hostname", ["www.example.com", "*.example.com"])
+def test_plain_http_that_is_put_off_is_neither_made_nor_taken_away(hostname):
+    paths = (path_route("/api", "api"), path_route("/api/v2", "api"))
+    of_domain = domain(hostname=hostname)
+    given_ = host(app=app(paths=paths), domain=of_domain, routes=replace(NOTHING, challenge=True, plain=False))
+    rendered = Traefik().render(given_)
+    names = {ref.name for ref in (*rendered.unwanted, *(ObjectRef(*key_of(m)) for m in rendered.own))}
+    assert not [name for name in names if re.search(r"-http(-[1-3])?$", name)]
+    later = Traefik().render(replace(given_, routes=SERVED))
+    assert later.shared == rendered.shared, "its chain is there before it"
+    assert [name for _, _, name in map(key_of, ingresses_of(later)) if re.search(r"-http(-[1-3])?$", name)]
 
 
 def test_what_is_shared_goes_with_its_app_or_is_a_leftover_of_the_namespace():
     for given_ in EVERY_HOST:
         shared = Traefik().render(given_).shared
         kept = {key_of(m) for m in shared if "ownerReferences" not in m["metadata"]}
-        assert kept == (set(Traefik().leftovers_in("team-a")) if given_.routes.redirect else set())
+        assert kept == set(Traefik().leftovers_in("team-a"))
         owners = [(o["kind"], o["uid"]) for m in shared for o in m["metadata"].get("ownerReferences", ())]
         assert owners == [("App", given_.app.meta.uid)] * (len(shared) - len(kept))
 
@@ -304,6 +363,11 @@ def test_what_is_not_made_is_unwanted_and_everything_is_known():
         assert len(made) == len(rendered.own)
         assert not made & set(rendered.unwanted)
         known = set(Traefik().all_of(domain()))
+        if not given_.routes.plain:
+            # A first certificate is on its way: plain HTTP stays as it is.
+            (plain,) = (ref for ref in known if ref.name.endswith("-http"))
+            assert plain not in made | set(rendered.unwanted)
+            known -= {plain}
         if given_.routes.secret_name and given_.routes.profile is None:
             # The key does not fit the profile: HTTPS stays as it was, neither made nor taken away.
             assert {(ref.kind, ref.name.split("-")[-1]) for ref in known - made - set(rendered.unwanted)} == {
@@ -321,7 +385,7 @@ def test_without_https_its_route_goes_before_its_tls_option():
 
 def test_routes_are_taken_away_before_what_they_refer_to():
     kinds = [ref.kind for ref in Traefik().all_of(domain())]
-    assert kinds == ["Ingress"] * 3 + ["Middleware"] * 2 + ["TLSOption"]
+    assert kinds == ["Ingress"] * 3 + ["TLSOption"]
 
 
 def test_an_app_that_routes_its_root_elsewhere_has_one_route_for_it():
@@ -365,8 +429,12 @@ def test_a_tls_option_says_all_that_its_profile_says(profile):
 )
 def test_traefik_finds_what_it_is_referred_to(namespace, name):
     of = app(name, namespace, trusted_ranges=("203.0.113.0/24",))
-    rendered = Traefik().render(host(app=of, domain=domain(name, namespace, app=name), routes=FULL))
-    every = (*rendered.shared, *rendered.own)
+    of_domain = domain(name, namespace, app=name)
+    both = [
+        Traefik().render(host(app=of, domain=of_domain, routes=replace(FULL, redirect=redirect)))
+        for redirect in (False, True)
+    ]
+    every = [manifest for rendered in both for manifest in (*rendered.shared, *rendered.own)]
     references = {reference for manifest in every for reference in referred_to(manifest)}
     assert references == {(m["kind"], id_in_traefik(m)) for m in every if m["kind"] != "Ingress"}
 
@@ -389,5 +457,5 @@ def test_nothing_of_two_apps_and_domains_is_one_to_traefik(one, other, hostnames
         of = app(name, namespace, trusted_ranges=("203.0.113.0/24",))
         of_domain = domain(name, namespace, app=name, hostname=hostname)
         found.append(all_in_traefik(Traefik().render(host(app=of, domain=of_domain, routes=FULL))))
-    assert len(found[0]) == len(found[1]) == 8, "3 routers, 2 chains, 2 more Middlewares, 1 TLSOption"
+    assert len(found[0]) == len(found[1]) == 9, "3 routers, 3 chains, 2 more Middlewares, 1 TLSOption"
     assert not found[0] & found[1]

@@ -108,25 +108,27 @@ class Secrets:
         live = self._client.get("Secret", domain.meta.namespace, domain.next_secret_name)
         if live is None or not _is_ours(live, domain):
             return None
-        return decode(live, "tls.key") or None
+        key_pem = decode(live, "tls.key")
+        try:
+            keys.load_private_key(key_pem)
+        except CertificateProblem:
+            return None
+        return key_pem
 
     def next_key_facts(self, domain: Domain) -> tuple[str, str]:
         """(key type, hash of the public half) of the key of an open order; ("", "") when there is none."""
         key_pem = self.next_key(domain)
         if key_pem is None:
             return ("", "")
-        try:
-            public_key = keys.load_private_key(key_pem).public_key()
-            return (keys.key_type_of(key_pem), hashlib.sha256(keys.spki(public_key)).hexdigest())
-        except CertificateProblem:
-            return ("", "")
+        public_key = keys.load_private_key(key_pem).public_key()
+        return (keys.key_type_of(key_pem), hashlib.sha256(keys.spki(public_key)).hexdigest())
 
     def store_next_key(self, domain: Domain, key_pem: bytes) -> None:
-        """Keep the key of an order that is about to be placed.
+        """Keep the key of an order that the CA takes its time over.
 
         Raises:
             Rejected: a Secret of that name is somebody else's; it is left untouched.
-            Transient: the namespace is being deleted; an order whose key is not kept would be placed over and over.
+            Transient: the namespace is being deleted.
             OperatorError: the API server could not or would not.
         """
         self._see_that_it_is_ours(domain, domain.next_secret_name)
@@ -162,12 +164,12 @@ class Secrets:
             Rejected: a Secret of that name has come meanwhile that is somebody else's; it is left untouched.
             OperatorError: the API server could not or would not.
         """
+        self._forget_look(domain)
         self._see_that_it_is_ours(domain, domain.secret_name)
         marks = requests_of(domain) | ({ANNOTATION_NOT_REVOKED: not_revoked} if not_revoked else {})
         manifest = certificate_secret(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of, marks=marks
         )
-        self._forget_look(domain)
         _kept(self._client.apply(manifest), domain)
 
     def _forget_look(self, domain: Domain) -> None:
