@@ -13,6 +13,7 @@ from certward.errors import ChallengeFailed, OperatorError, RateLimited, Transie
 from certward.model.pki import CertificateFacts
 from certward.model.profiles import Profile, fits
 from certward.model.resources import App, Domain, format_time
+from certward.names import ANNOTATION_REFRESH
 from certward.plan.checks import SecretState
 from certward.plan.domain import decide
 from certward.plan.manual import Manual, ManualSecret, Refused
@@ -40,6 +41,7 @@ class Lost:
     """What dies with the process."""
 
     order_url: str = ""
+    given_up: str = ""
     order_issuer: str = ""
     order_created_at: str = ""
     is_preflighted: bool = False
@@ -111,6 +113,7 @@ class World:
         """What the operator sees."""
         order = self.domain.status.get("order") or {}
         url = self.lost.order_url or order.get("url", "")
+        url = "" if url == self.lost.given_up else url
         key = self.next_key if url and self.next_key and self.app else ("", "")
         secret = self.secret if self.app else SecretState()
         if secret.facts and not self.usable():
@@ -230,8 +233,10 @@ class World:
         self.lost.failure = failure
         self.lost.is_preflighted = False
         self.lost.failed_inputs = self._inputs()
-        can_go_on = isinstance(failure, Transient | RateLimited) and observed.order_url
+        is_gone = failure.reason == "OrderInvalid"
+        can_go_on = isinstance(failure, Transient | RateLimited) and observed.order_url and not is_gone
         if not can_go_on:
+            self.lost.given_up = observed.order_url
             self.lost.drop_order()
             if observed.order_url:
                 self.before_effect()
@@ -253,43 +258,44 @@ class World:
         elif plan.step is Step.PLACE:
             self._place(plan)
         else:
-            self._advance(observed)
+            self._advance(observed, plan)
 
     def _place(self, plan: Plan) -> None:
         assert self.routes is not None
         assert self.routes.challenge, "an order without a challenge route cannot be validated"
-        if self.next_key is None or self.next_key[0] != plan.key_type:
-            self._serial += 1
-            self.next_key = (plan.key_type, f"{self._serial:064x}")
-        self.before_effect()
         url = f"https://ca.test/order/{len(self.orders) + 1}"
         self.orders[url] = Order(plan.issuer)
         self.before_effect()
         self.lost.order_url, self.lost.order_issuer = url, plan.issuer
         self.lost.order_created_at = format_time(self.now)
 
-    def _advance(self, observed: Observed) -> None:
-        if self.next_key is None:
-            raise ChallengeFailed("OrderInvalid", "The key of the open order is gone.")
+    def _advance(self, observed: Observed, plan: Plan) -> None:
         if not self.lost.order_url:
             self.lost.order_url = observed.order_url
             self.lost.order_issuer = observed.order_issuer
             self.lost.order_created_at = observed.order_created_at
-        if self.ca_waits:
-            self.lost.wait = self.ca_waits.pop(0)
-            return
-        order = self.orders[self.lost.order_url]
-        self.before_effect()
+        order, key = self.orders[self.lost.order_url], self.next_key
+        if order.leaf is not None and key is None:
+            raise Transient("OrderInvalid", "The key of the open order is gone.")
         if order.leaf is None:
-            order.key = self.next_key
+            if key is None:
+                self._serial += 1
+                key = (plan.key_type, f"{self._serial:064x}")
+            self.before_effect()
+            order.key = key
             order.leaf = facts(
                 len(self.orders),
-                key_type=self.next_key[0],
-                spki_sha256=self.next_key[1],
+                key_type=key[0],
+                spki_sha256=key[1],
                 not_before=self.now,
                 not_after=self.now + LIFETIME,
             )
-        if order.key != self.next_key or order.leaf.not_after <= self.now:
+        if self.ca_waits:
+            self.lost.wait = self.ca_waits.pop(0)
+            self.before_effect()
+            self.next_key = key
+            return
+        if order.key != key or order.leaf.not_after <= self.now:
             raise ChallengeFailed("OrderInvalid", "The CA issued a certificate of no use.")
         self.before_effect()
         self.secret = SecretState(
@@ -298,6 +304,7 @@ class World:
             facts=order.leaf,
             issuer=order.issuer,
             is_trusted=True,
+            refresh=self.domain.meta.annotations.get(ANNOTATION_REFRESH, ""),
             resource_version=str(len(self.orders) + 100 * self.stored),
         )
         self.stored += 1

@@ -226,7 +226,7 @@ ORDERS = {
     "it is a fallback issuer's: goes on": (with_order(order_issuer="spare"), True),
     "its issuer is no longer meant: is abandoned": (with_order(order_issuer="former"), False),
     "its key is of another type than wanted: is abandoned": (with_order(next_key_type="RSA-2048"), False),
-    "its key is gone: is abandoned": (with_order(next_key_type="", next_spki=""), False),
+    "no key is kept for it yet: goes on": (with_order(next_key_type="", next_spki=""), True),
     "automatic was turned off: is abandoned": (with_order(app=MANUAL_ONLY), False),
     "it is for a renewal: goes on": (with_order(secret=secret(DUE), proof=proof(DUE)), True),
     "nothing is wanted any more: is abandoned": (with_order(secret=secret(), proof=proof()), False),
@@ -260,7 +260,7 @@ def test_an_order_of_which(seen, goes_on):
     ("seen", "is_dropped"),
     [
         pytest.param(with_order(order_issuer="former", is_preflighted=False), True, id="before the next preflight"),
-        pytest.param(with_order(order_issuer="former"), False, id="not when the next order takes it over"),
+        pytest.param(with_order(order_issuer="former"), True, id="before the next order, which gets a key of its own"),
         pytest.param(with_order(app=MANUAL_ONLY), True, id="when automatic was turned off"),
         pytest.param(
             with_order(secret=secret(), next_spki=facts().spki_sha256), False, id="not before its certificate is proven"

@@ -1,7 +1,7 @@
 """Snapshots of our three kinds with the look-ups that decisions need. Thread-safe; holds frozen values only."""
 
 import threading
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ class Cache:
         self._lock = threading.RLock()
         self._objects: dict[Key, Resource] = {}
         self._graves: OrderedDict[str, None] = OrderedDict()
+        self._counts: Counter[str] = Counter()
         self._by_app: dict[Key, set[Key]] = defaultdict(set)
         self._by_hostname: dict[str, set[Key]] = defaultdict(set)
         self._by_parent: dict[str, set[Key]] = defaultdict(set)
@@ -132,6 +133,10 @@ class Cache:
         """The keys of all objects of a kind."""
         with self._lock:
             return [key for key in self._objects if key.kind == kind]
+
+    def count(self, kind: str) -> int:
+        """How many objects of a kind there are."""
+        return self._counts[kind]
 
     def all(self, kind: type[T], namespace: str = "") -> list[T]:
         """All objects of a kind, or those of a namespace."""
@@ -270,6 +275,7 @@ class Cache:
     def _link(self, resource: Resource) -> None:
         key = key_of(resource)
         self._by_namespace[key.kind, key.namespace].add(key)
+        self._counts[key.kind] += 1
         if isinstance(resource, Domain):
             self._by_app[Key("App", key.namespace, resource.app)].add(key)
             for one in _secret_ids(resource):
@@ -281,6 +287,7 @@ class Cache:
     def _unlink(self, resource: Resource) -> None:
         key = key_of(resource)
         _discard(self._by_namespace, (key.kind, key.namespace), key)
+        self._counts[key.kind] -= 1
         if isinstance(resource, Domain):
             _discard(self._by_app, Key("App", key.namespace, resource.app), key)
             for one in _secret_ids(resource):

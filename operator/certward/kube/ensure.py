@@ -2,21 +2,13 @@
 
 import hashlib
 import json
-import threading
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from certward.errors import Blocked
 from certward.kube.client import Client
+from certward.kube.known import ABSENT, KnownObjects, Whose
 from certward.names import ANNOTATION_RENDERED, LABEL_MANAGED_BY, MANAGED_BY
-
-#: How long an object that was seen to be right is taken to be so within a burst of passes over the same key. One with
-#: an owner is named with the owner's uid, so that it is never taken for that of a namesake made anew.
-_TRUST_SECONDS, _TRUST_OWNED_SECONDS = 3.0, 20.0
-#: So many are remembered before those that are not believed any more are forgotten.
-_MOST = 65536
-_ABSENT = ""
 
 
 def is_managed(live: Mapping[str, Any]) -> bool:
@@ -38,12 +30,16 @@ def holds(live: object, wanted: object) -> bool:
 
 
 class Ensurer:
-    """Applies manifests that differ from what is there. For many threads."""
+    """Applies manifests that differ from what is there. For many threads.
 
-    def __init__(self, client: Client) -> None:
+    Args:
+        client: the API server.
+        listed_every: how often `look_over` is going to be called, in seconds.
+    """
+
+    def __init__(self, client: Client, *, listed_every: float) -> None:
         self._client = client
-        self._lock = threading.Lock()
-        self._seen: dict[tuple[str, str, str], tuple[str, float]] = {}
+        self._known = KnownObjects(listed_every)
 
     def present(self, manifests: Iterable[Mapping[str, Any]]) -> bool:
         """Make each of these be as rendered.
@@ -58,21 +54,22 @@ class Ensurer:
         wrote = False
         for manifest in manifests:
             ref, wanted = ref_of(manifest), marked(manifest)
-            mark = _mark(wanted)
-            trusted = _TRUST_OWNED_SECONDS if manifest["metadata"].get("ownerReferences") else _TRUST_SECONDS
-            if self._is_fresh(ref, mark, trusted):
+            mark = str(wanted["metadata"]["annotations"][ANNOTATION_RENDERED])
+            if self._known.is_right(ref, mark):
                 continue
-            live = self._client.get(*ref)
+            live = self._known.listed(ref) or self._client.get(*ref)
             if live is not None and not is_managed(live):
                 raise Blocked(
                     "ObjectInTheWay",
                     f"{ref[0]} {ref[2]} in namespace {ref[1]} is not Certward's and is left untouched; rename or "
                     "delete it.",
                 )
-            if live is None or not holds(live, wanted):
-                self._client.apply(wanted)
+            kind = {name: wanted[name] for name in ("apiVersion", "kind")}  # left out of the items of a LIST
+            if live is None or not holds({**live, **kind}, wanted):
+                live = self._client.apply(wanted)
                 wrote = True
-            self._remember(ref, mark)
+            if live is not None:
+                self._known.remember(ref, mark, live)
         return wrote
 
     def absent(self, refs: Iterable[tuple[str, str, str]]) -> bool:
@@ -83,31 +80,34 @@ class Ensurer:
         """
         wrote = False
         for ref in refs:
-            if self._is_fresh(ref, _ABSENT, _TRUST_OWNED_SECONDS):
+            if self._known.is_right(ref, ABSENT):
                 continue
-            live = self._client.get(*ref)
+            live = None if self._known.is_unlisted(ref) else self._client.get(*ref)
             if live is not None and is_managed(live):
                 self._client.delete(*ref, uid=live["metadata"]["uid"])
                 wrote = True
-            self._remember(ref, _ABSENT)
+            self._known.remember(ref, ABSENT, None)
         return wrote
 
-    def forget(self, kind: str, namespace: str, name: str) -> None:
-        """Look at an object anew next time."""
-        with self._lock:
-            self._seen.pop((kind, namespace, name), None)
+    def doubt(self, namespace: str) -> None:
+        """A namespace may be another one of that name than before: its shared objects are read again."""
+        self._known.doubt(namespace)
 
-    def _is_fresh(self, ref: tuple[str, str, str], mark: str, trusted: float) -> bool:
-        with self._lock:
-            seen = self._seen.get(ref)
-        return seen is not None and seen[0] == mark and time.monotonic() - seen[1] < trusted
+    def forget(self, refs: Iterable[tuple[str, str, str]]) -> None:
+        """These are nobody's any more."""
+        self._known.forget(refs)
 
-    def _remember(self, ref: tuple[str, str, str], mark: str) -> None:
-        now = time.monotonic()
-        with self._lock:
-            if len(self._seen) > _MOST:
-                self._seen = {r: s for r, s in self._seen.items() if now - s[1] < _TRUST_OWNED_SECONDS}
-            self._seen[ref] = (mark, now)
+    def look_over(self, kind: str) -> set[Whose]:
+        """List all objects of a kind that the operator has made.
+
+        Returns:
+            Whose are not as they were seen to be right.
+
+        Raises:
+            Transient, Rejected: the API server could not or would not.
+        """
+        labels = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+        return self._known.list_shows(kind, self._client.list(kind, labels=labels, may_be_absent=True))
 
 
 def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,10 +120,6 @@ def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
     meta = manifest["metadata"]
     mark = {ANNOTATION_RENDERED: hashlib.sha256(told.encode()).hexdigest()[:16]}
     return {**manifest, "metadata": {**meta, "annotations": {**(meta.get("annotations") or {}), **mark}}}
-
-
-def _mark(wanted: Mapping[str, Any]) -> str:
-    return str(wanted["metadata"]["annotations"][ANNOTATION_RENDERED])
 
 
 def ref_of(manifest: Mapping[str, Any]) -> tuple[str, str, str]:

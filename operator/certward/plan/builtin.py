@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from certward.model import profiles
 from certward.model.conditions import Condition, is_true, no, unknown, yes
 from certward.model.pki import CertificateFacts
-from certward.model.resources import App, Domain, parse_time
+from certward.model.resources import App, Domain
 from certward.plan.domain import FAR, is_proven, proof_due
 from certward.plan.observed import Observed, Routes
+from certward.plan.remembered import facts_of
 
 #: On an App: whether its built-in hostname is served with the platform's certificate, as a handshake has shown.
 SERVED = "HostnameServed"
@@ -69,17 +70,7 @@ def certificate_of(platform: Domain | None) -> CertificateFacts | None:
     known = (platform.status.get("certificate") or {}) if platform else {}
     if platform is None or not known:
         return None
-    return CertificateFacts(
-        subject="",
-        issuer=str(known["issuer"]),
-        serial_number=str(known["serialNumber"]),
-        fingerprint_sha256=str(known["fingerprintSHA256"]),
-        key_type=str(known["keyType"]),
-        hostnames=(platform.hostname,),
-        not_before=parse_time(known["notBefore"]),
-        not_after=parse_time(known["notAfter"]),
-        spki_sha256="",
-    )
+    return facts_of(known, platform.hostname)
 
 
 def _condition(

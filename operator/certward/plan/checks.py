@@ -21,6 +21,7 @@ class SecretState:
         instead_of: the issuer that ought to have issued it and why it could not; empty when it did.
         is_trusted: the chain ends in a root that the operator trusts.
         resource_version: changes whenever the Secret does.
+        is_remembered: the status told it; the Secret has not been read.
         is_owned: it goes with its Domain; False for one that was restored, until it is adopted.
         is_revoked: its certificate was revoked because its Domain asked for that.
         refresh: the refresh that was asked for when the certificate came, and is behind it.
@@ -36,6 +37,7 @@ class SecretState:
     instead_of: str = ""
     is_trusted: bool = False
     resource_version: str = ""
+    is_remembered: bool = False
     is_owned: bool = True
     is_revoked: bool = False
     refresh: str = ""

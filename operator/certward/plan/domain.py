@@ -110,7 +110,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         # The key of a stored certificate says that a refresh was done, so it stays until the status says so.
         drop_next_key=bool(observed.next_key_type)
         and not order_open
-        and step not in ((Step.PROVE, Step.ADVICE) if _is_stored(observed) else (Step.PLACE,)),
+        and not (_is_stored(observed) and step in (Step.PROVE, Step.ADVICE)),
         status=status.build(
             observed,
             verdict,

@@ -117,25 +117,23 @@ class Domains:
     def _pass(self, domain: Domain, memory: Memory, touched: set[Key]) -> timedelta | None:
         """Gather, decide, act once. Returns when to look again; None: at once."""
         now = datetime.now(UTC)
-        observed = self._gatherer.gather(domain, memory, now)
-        plan = decisions.decide(observed, now)
-        if plan.refuses:
-            _say(logging.WARNING, domain, plan.status["message"], reason=plan.status["reason"])
-            inputs = inputs_of(domain, observed.app, observed.secret, observed.issuer, observed.account)
-            memory.refused = (plan.refuses, time.monotonic() + _REFUSED_SECONDS, inputs)
-            memory.proof = Proof(at=_LONG_AGO, fingerprint=memory.proof.fingerprint) if memory.proof else None
-            observed = self._gatherer.gather(domain, memory, now)
-            plan = decisions.decide(observed, now)
+        if not memory.is_compared and domain.status.get("observedGeneration", -1) == -1:
+            self._ensurer.doubt(domain.meta.namespace)
+        observed, plan = self._decide(domain, memory, now)
         is_blocked = not self._keep_routes(observed, plan, memory)
         if is_blocked:
             plan = decisions.decide(self._gatherer.gather(domain, memory, now), now)
         elif memory.proof is not observed.proof:
             observed = self._gatherer.gather(domain, memory, now)
             plan = decisions.decide(observed, now)
+        memory.is_compared = True
+        if observed.secret.is_remembered:
+            # Compared by what the status remembers; the Secret is read when the handshake is due, or at once if it is.
+            return plan.again_after if plan.step is Step.NONE and not is_blocked else None
         memory.wanted_since = wanted_since(observed, plan, memory.wanted_since, now)
         if plan.routes is None:
             memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
-        self._keep_secrets(observed, plan)
+        self._keep_secrets(observed, plan, memory)
         if "order" not in plan.status:
             memory.drop_order()
         if is_blocked or plan.step is Step.NONE or self._must_persist(domain, plan):
@@ -147,11 +145,24 @@ class Domains:
             return plan.again_after
         return self._step(observed, plan, memory, touched)
 
-    def _keep_secrets(self, observed: Observed, plan: Plan) -> None:
+    def _decide(self, domain: Domain, memory: Memory, now: datetime) -> tuple[Observed, Plan]:
+        observed = self._gatherer.gather(domain, memory, now)
+        plan = decisions.decide(observed, now)
+        if not plan.refuses:
+            return observed, plan
+        _say(logging.WARNING, domain, plan.status["message"], reason=plan.status["reason"])
+        inputs = inputs_of(domain, observed.app, observed.secret, observed.issuer, observed.account)
+        memory.refused = (plan.refuses, time.monotonic() + _REFUSED_SECONDS, inputs)
+        memory.proof = Proof(at=_LONG_AGO, fingerprint=memory.proof.fingerprint) if memory.proof else None
+        observed = self._gatherer.gather(domain, memory, now)
+        return observed, decisions.decide(observed, now)
+
+    def _keep_secrets(self, observed: Observed, plan: Plan, memory: Memory) -> None:
         """Drop the key that is no longer needed, and make a Secret that was restored go with its Domain."""
         domain = observed.domain
         if plan.drop_next_key:
             self._secrets.drop_next_key(domain)
+            memory.has_next_key = False
         if observed.secret.is_managed and not observed.secret.is_owned:
             self._secrets.adopt(domain)
             _say(logging.INFO, domain, f"Secret {domain.secret_name} is taken up")

@@ -15,6 +15,7 @@ from certward.plan.challenges import Ways
 from certward.plan.checks import SecretState
 from certward.plan.manual import Refused
 from certward.plan.observed import Observed, Proof, Turn, Unrevoked
+from certward.plan.remembered import at_rest
 from certward.plan.status import remembers_served
 from certward.runtime.classes import Classes
 from certward.runtime.issuers import Issuers
@@ -72,6 +73,11 @@ class Gatherer:
         self._memories = memories
         self._roots_pem = roots_pem
 
+    def interval(self) -> timedelta:
+        """How long a converged host goes without a handshake: as configured, or longer where they are too many."""
+        most = timedelta(seconds=self._cache.count("Domain") / self._config.probe.per_second)
+        return max(self._config.probe.interval, most)
+
     def gather(self, domain: Domain, memory: Memory, now: datetime) -> Observed:
         """Read everything that a decision about this Domain depends on.
 
@@ -81,11 +87,14 @@ class Gatherer:
         app = self._cache.app(domain.meta.namespace, domain.app)
         owner = self._cache.owner_of(domain)
         order = domain.status.get("order") or {}
+        if order.get("url") == memory.given_up:
+            order = {}
         url = memory.order.url if memory.order else str(order.get("url") or "")
         has_key = bool(url) and app is not None and memory.has_next_key is not False
         next_type, next_spki = self._secrets.next_key_facts(domain) if has_key else ("", "")
-        wants_secret = app is not None or revocation.is_asked_anew(domain)
-        secret = self._secrets.state(domain, now, self._roots_pem) if wants_secret else SecretState()
+        secret = None if memory.is_compared else at_rest(domain, app, now)
+        if secret is None:
+            secret = self._state(domain, app, now)
         if secret.facts:
             secret = secret.covering(self._cache.owner_elsewhere(secret.facts.hostnames, domain.meta.namespace))
         ingress_class = self._classes.name_for(app)
@@ -135,7 +144,7 @@ class Gatherer:
             account=account,
             is_edited=memory.is_after_edit if memory.failure else _is_edited(domain, memory, inputs, issuers),
             wait=timedelta(seconds=max(memory.wait_until - time.monotonic(), 0.0)),
-            probe_interval=self._config.probe.interval,
+            probe_interval=self.interval(),
             dns_targets=self._classes.settings(ingress_class).dns_target or self._config.dns.target,
             is_pointed_here=memory.is_pointed_here,
             dns_warning=memory.dns_warning,
@@ -143,6 +152,10 @@ class Gatherer:
             ways=self._ways(memory),
             unrevoked=_unrevoked(memory, domain),
         )
+
+    def _state(self, domain: Domain, app: App | None, now: datetime) -> SecretState:
+        wants_secret = app is not None or revocation.is_asked_anew(domain)
+        return self._secrets.state(domain, now, self._roots_pem) if wants_secret else SecretState()
 
     def _ways(self, memory: Memory) -> Ways:
         """What the configuration and the looks of this attempt say of the challenges."""
@@ -190,7 +203,7 @@ class Gatherer:
             return None
         if not remembers_served(domain, served.get("fingerprintSHA256", "")):
             return None
-        interval = self._config.probe.interval
+        interval = self.interval()
         at = self._memories.started_at - interval + schedule.spread(domain.meta.uid, interval)
         return Proof(at=at, fingerprint=served["fingerprintSHA256"])
 

@@ -127,6 +127,7 @@ class Issuance:
             is_validation = isinstance(failure, ChallengeFailed) and failure.reason != "OrderInvalid"
             issuer = observed.order_issuer or observed.issuer
             self._ledger.failed(issuer, key_of(observed.domain), is_validation=is_validation)
+        memory.given_up = memory.order.url if memory.order else observed.order_url
         memory.drop_order()
         if observed.order_url:
             self._secrets.drop_next_key(observed.domain)

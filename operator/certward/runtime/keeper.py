@@ -10,6 +10,7 @@ from certward.model.resources import Domain, Key, key_of
 from certward.runtime import metrics
 from certward.runtime.account_care import LOOK_SECONDS
 from certward.runtime.dns01 import Dns01
+from certward.runtime.drift import Drift
 from certward.runtime.issuers import Issuers
 from certward.runtime.lease import Leadership
 from certward.runtime.ledger import Ledger
@@ -52,6 +53,8 @@ class Keeper:
         dns01: Dns01,
         namespaces: Namespaces,
         memories: Memories,
+        drift: Drift,
+        drift_every: float,
     ) -> None:
         self._stop = stop
         self._cache = cache
@@ -65,6 +68,9 @@ class Keeper:
         self._dns01 = dns01
         self._namespaces = namespaces
         self._memories = memories
+        self._drift = drift
+        self._drift_every = drift_every
+        self._next_drift = 0.0
         self.has_begun = False
         self._next_list = time.monotonic() + RESYNC_SECONDS
         self._next_addresses = self._next_accounts = 0.0
@@ -112,6 +118,9 @@ class Keeper:
             self._reconciler.resync()
             self._look_at_namespaces()
             self._next_list = time.monotonic() + RESYNC_SECONDS
+        if self.may_work() and time.monotonic() >= self._next_drift:
+            self._reconciler.enqueue(self._drift.look())
+            self._next_drift = time.monotonic() + self._drift_every
         if time.monotonic() >= self._next_accounts:
             self._follow_accounts()
             self._next_accounts = time.monotonic() + LOOK_SECONDS
@@ -131,6 +140,8 @@ class Keeper:
         self._ledger.load(self._cache.all(Domain))
         self._keep_platform()
         self._dns01.load()
+        self._drift.look()
+        self._next_drift = time.monotonic() + self._drift_every
         self._reconciler.enqueue_all()
         self.has_begun = True
 

@@ -91,10 +91,12 @@ class Memory:
         order: the open order as the CA last described it.
         order_issuer: the issuer that it was placed with.
         order_created_at: when, RFC 3339.
+        given_up: URL of the last order that nothing will come of; the status may still name it.
         placed: one that is looked at before it is gone on with; trouble of the CA's meanwhile costs no other one.
         is_resumed: the open order was placed by an earlier process.
         has_next_key: a key has been kept for the open order; None: not known.
         begun_at: monotonic time at which this process first worked on it.
+        is_compared: its routes have been held against what they should be, by this process.
         is_preflighted: the challenge path has been seen to work since the last failure.
         preflighted_for: the issuer that the look was or is for; CAA may let one issue and another not.
         preflight_since: monotonic time of the first look at a challenge path that did not work yet.
@@ -131,10 +133,12 @@ class Memory:
     order: "Order | None" = None
     order_issuer: str = ""
     order_created_at: str = ""
+    given_up: str = ""
     placed: Placed | None = None
     is_resumed: bool = False
     has_next_key: bool | None = None
     begun_at: float = field(default_factory=time.monotonic)
+    is_compared: bool = False
     is_preflighted: bool = False
     preflighted_for: str = ""
     preflight_since: float | None = None

@@ -32,6 +32,7 @@ from certward.runtime.dns01 import Dns01
 from certward.runtime.dns_journal import Entry
 from certward.runtime.dns_preflight import DnsPreflights
 from certward.runtime.domains import Domains
+from certward.runtime.drift import Drift
 from certward.runtime.events import Events
 from certward.runtime.flights import Flights
 from certward.runtime.gather import Gatherer
@@ -62,6 +63,8 @@ log = logging.getLogger(__name__)
 
 #: Slow names and servers are waited for beside the workers: so many at a time.
 _FLIGHTS = 128
+#: All objects of the operator's are listed as often as a host is looked at, but not more often than this.
+_LEAST_LIST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class Operator:
         self._queue = WorkQueue()
         self._issuers = Issuers(config, client, namespace=options.namespace)
         events = self._events = Events(client, replica=options.replica)
-        ensurer, secrets, services = Ensurer(client), Secrets(client), Services(client)
+        every = max(config.probe.interval.total_seconds(), _LEAST_LIST_SECONDS)
+        ensurer, secrets, services = Ensurer(client, listed_every=every), Secrets(client), Services(client)
         classes = Classes(config, client)
         addresses, reports = Addresses(classes, client), Reports(classes, client)
         namespaces = Namespaces(config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS)
@@ -230,6 +234,8 @@ class Operator:
             dns01=dns01,
             namespaces=namespaces,
             memories=memories,
+            drift=Drift(self.cache, ensurer),
+            drift_every=every,
         )
 
     def start(self) -> None:

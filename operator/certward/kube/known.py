@@ -1,0 +1,159 @@
+"""What is known of the objects that the operator has made, so that not each pass has to read each of them.
+
+An object that was seen to be right is right until a LIST of its kind shows another version of it. The lists are made
+every so often, by label, page by page. The first one is kept, packed, until each object has been compared once: so
+a new leader compares ten thousand hosts without reading their objects one by one.
+"""
+
+import json
+import threading
+import time
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from certward.names import LABEL_APP, LABEL_DOMAIN
+
+Ref = tuple[str, str, str]
+#: The mark of what is known not to be there.
+ABSENT = ""
+#: Without lists, what was seen to be right is believed for a burst of passes, in seconds; less where the object has no
+#: owner, whose uid would tell it from a namesake's made anew.
+_BELIEVED, _BELIEVED_UNOWNED = 20.0, 3.0
+#: The first LIST is believed for so long, in seconds.
+_LIST_BELIEVED = 300.0
+#: What is known not to be there is forgotten when nobody has asked for so long, in seconds: its Domain may be gone.
+_UNASKED = 3600.0
+_KEPT_META = ("name", "namespace", "labels", "annotations", "ownerReferences", "resourceVersion", "uid")
+
+
+class Whose(NamedTuple):
+    """Who is to be looked at for an object: a Domain, an App, or (both empty) what a namespace shares."""
+
+    namespace: str
+    domain: str
+    app: str
+
+
+class _Entry(NamedTuple):
+    mark: str
+    version: str
+    at: float
+    is_owned: bool
+
+
+class KnownObjects:
+    """For many threads.
+
+    Args:
+        every: how often each kind is listed, in seconds.
+    """
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._lock = threading.Lock()
+        self._of: dict[str, dict[Ref, tuple[_Entry, Whose | None]]] = {}
+        self._unowned: dict[str, set[Ref]] = {}
+        self._packed: dict[Ref, bytes] = {}
+        self._listed: dict[str, float] = {}
+
+    def is_right(self, ref: Ref, mark: str) -> bool:
+        """Whether an object is known to be as `mark` says, so that it need not be read."""
+        now = time.monotonic()
+        with self._lock:
+            entry, _ = self._of.get(ref[0], {}).get(ref, (None, None))
+            if entry is None or entry.mark != mark:
+                return False
+            if mark == ABSENT and now - entry.at > _UNASKED / 4:
+                self._of[ref[0]][ref] = (entry._replace(at=now), None)
+            believed = _BELIEVED if entry.is_owned else _BELIEVED_UNOWNED
+            return now - entry.at < believed or now - self._listed.get(ref[0], 0.0) < 2.5 * self._every
+
+    def listed(self, ref: Ref) -> Mapping[str, Any] | None:
+        """An object as the first LIST showed it; once."""
+        with self._lock:
+            packed = self._packed.pop(ref, None)
+            at = self._listed.get(ref[0], 0.0)
+        if packed is None or time.monotonic() - at > _LIST_BELIEVED:
+            return None
+        body: Mapping[str, Any] = json.loads(zlib.decompress(packed))
+        return body
+
+    def is_unlisted(self, ref: Ref) -> bool:
+        """Whether the LIST just made shows that nothing of the operator's has this name."""
+        with self._lock:
+            at = self._listed.get(ref[0])
+            is_named = ref in self._packed or ref in self._of.get(ref[0], {})
+            return at is not None and time.monotonic() - at < _LIST_BELIEVED and not is_named
+
+    def remember(self, ref: Ref, mark: str, live: Mapping[str, Any] | None) -> None:
+        """An object has been seen, or written, to be as `mark` says."""
+        meta = (live or {}).get("metadata") or {}
+        entry = _Entry(mark, str(meta.get("resourceVersion", "")), time.monotonic(), bool(meta.get("ownerReferences")))
+        with self._lock:
+            self._packed.pop(ref, None)
+            self._of.setdefault(ref[0], {})[ref] = (entry, _whose(ref[1], meta) if live else None)
+            if live and not entry.is_owned:
+                self._unowned.setdefault(ref[1], set()).add(ref)
+
+    def doubt(self, namespace: str) -> None:
+        """A namespace may have been made anew: what has no owner there is read again."""
+        seen_before = time.monotonic() - _BELIEVED_UNOWNED
+        with self._lock:
+            for ref in self._unowned.pop(namespace, ()):
+                entry, _ = self._of.get(ref[0], {}).get(ref, (None, None))
+                if entry is not None and entry.at < seen_before:
+                    del self._of[ref[0]][ref]
+                elif entry is not None:
+                    self._unowned.setdefault(namespace, set()).add(ref)
+
+    def forget(self, refs: Iterable[Ref]) -> None:
+        """Nothing is to be remembered of these any more."""
+        with self._lock:
+            for ref in refs:
+                self._of.get(ref[0], {}).pop(ref, None)
+                self._packed.pop(ref, None)
+
+    def list_shows(self, kind: str, bodies: Iterable[Mapping[str, Any]]) -> set[Whose]:
+        """Take in a full LIST of the operator's objects of a kind.
+
+        Returns:
+            Whose objects are others than those that were seen to be right.
+        """
+        began = time.monotonic()
+        is_first = kind not in self._listed
+        there: set[Ref] = set()
+        changed: set[Whose] = set()
+        for body in bodies:
+            meta = body["metadata"]
+            ref = (kind, meta.get("namespace", ""), meta["name"])
+            there.add(ref)
+            with self._lock:
+                entry, _ = self._of.get(kind, {}).get(ref, (None, None))
+                if entry is None and is_first:
+                    self._packed[ref] = _pack(body)
+                elif entry and entry.at < began and entry.version != meta["resourceVersion"]:
+                    del self._of[kind][ref]
+                    changed.add(_whose(ref[1], meta))
+        with self._lock:
+            entries = self._of.get(kind, {})
+            unlisted = [ref for ref in entries if ref not in there]
+            for ref in unlisted:
+                entry, whose = entries[ref]
+                if entry.at < (began - _UNASKED if entry.mark == ABSENT else began):
+                    del entries[ref]
+                    changed |= {whose} if whose else set()
+            self._listed[kind] = began
+        return changed
+
+
+def _whose(namespace: str, meta: Mapping[str, Any]) -> Whose:
+    labels = meta.get("labels") or {}
+    return Whose(namespace, labels.get(LABEL_DOMAIN, ""), labels.get(LABEL_APP, ""))
+
+
+def _pack(body: Mapping[str, Any]) -> bytes:
+    """An object without what nobody compares: about a third of a kilobyte."""
+    kept = {name: value for name, value in body.items() if name != "status"}
+    kept["metadata"] = {name: body["metadata"][name] for name in _KEPT_META if name in body["metadata"]}
+    return zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), 1)
