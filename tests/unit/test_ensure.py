@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from certward.errors import Blocked, Transient
-from certward.kube import ensure
+from certward.kube import known
 from certward.kube.ensure import Ensurer, holds, is_managed, ref_of
-from certward.names import LABEL_MANAGED_BY, MANAGED_BY
+from certward.kube.known import Whose
+from certward.names import LABEL_APP, LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
 from secret_shelf import Shelf
 
 LIVE = {
@@ -76,7 +77,7 @@ def manifest(name="x", *, owner="", hosts=("a",)):
 def clock(monkeypatch):
     """Seconds of monotonic time, which stand still."""
     now = [1000.0]
-    monkeypatch.setattr(ensure, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(known, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
@@ -89,7 +90,7 @@ def shelf():
     ("owner", "trusted"), [("", TRUSTED), ("uid", TRUSTED_OWNED)], ids=["without an owner", "with an owner"]
 )
 def test_what_was_seen_to_be_right_is_not_looked_at_in_a_burst_of_passes(shelf, clock, owner, trusted):
-    ensurer, wanted = Ensurer(shelf), manifest(owner=owner)
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner=owner)
     assert ensurer.present([wanted])
     shelf.there["x"]["spec"] = {"hosts": ["by hand"]}
     clock[0] += trusted - 0.1
@@ -102,8 +103,8 @@ def test_what_was_seen_to_be_right_is_not_looked_at_in_a_burst_of_passes(shelf, 
 
 
 def test_what_is_right_already_is_believed_like_what_was_written(shelf, clock):
-    Ensurer(shelf).present([manifest()])
-    ensurer = Ensurer(shelf)
+    Ensurer(shelf, listed_every=600.0).present([manifest()])
+    ensurer = Ensurer(shelf, listed_every=600.0)
     assert not ensurer.present([manifest()])
     assert not ensurer.present([manifest()])
     assert (shelf.looks, shelf.version) == (2, 1)
@@ -118,7 +119,11 @@ def test_what_is_right_already_is_believed_like_what_was_written(shelf, clock):
 )
 def test_what_is_to_be_otherwise_is_written_at_once(shelf, other):
     """An object of a deleted App goes with it; that of a namesake made anew has to be made anew."""
-    ensurer, before, after = Ensurer(shelf), manifest(owner="uid"), manifest(**{"owner": "uid"} | other)
+    ensurer, before, after = (
+        Ensurer(shelf, listed_every=600.0),
+        manifest(owner="uid"),
+        manifest(**{"owner": "uid"} | other),
+    )
     ensurer.present([before])
     shelf.there.clear()
     assert ensurer.present([after])
@@ -129,7 +134,7 @@ def test_what_is_to_be_otherwise_is_written_at_once(shelf, other):
 
 @pytest.mark.usefixtures("clock")
 def test_what_was_taken_away_is_not_taken_to_be_there_nor_the_other_way_round(shelf):
-    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
     ensurer.present([wanted])
     assert ensurer.absent([ref_of(wanted)])
     assert shelf.there == {}
@@ -139,9 +144,9 @@ def test_what_was_taken_away_is_not_taken_to_be_there_nor_the_other_way_round(sh
 
 
 def test_what_is_gone_is_believed_to_be_so(shelf, clock):
-    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
     assert not ensurer.absent([ref_of(wanted)])
-    Ensurer(shelf).present([wanted])
+    Ensurer(shelf, listed_every=600.0).present([wanted])
     looks = shelf.looks
     clock[0] += TRUSTED_OWNED - 0.1
     assert not ensurer.absent([ref_of(wanted)])
@@ -153,7 +158,7 @@ def test_what_is_gone_is_believed_to_be_so(shelf, clock):
 
 @pytest.mark.usefixtures("clock")
 def test_objects_of_one_name_in_two_namespaces_or_of_two_kinds_are_two(shelf):
-    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
     ensurer.present([wanted])
     looks = shelf.looks
     ensurer.present([wanted | {"metadata": wanted["metadata"] | {"namespace": "team-b"}}])
@@ -162,17 +167,8 @@ def test_objects_of_one_name_in_two_namespaces_or_of_two_kinds_are_two(shelf):
 
 
 @pytest.mark.usefixtures("clock")
-def test_what_is_forgotten_is_looked_at(shelf):
-    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
-    ensurer.present([wanted])
-    shelf.there.clear()
-    ensurer.forget(*ref_of(wanted))
-    assert ensurer.present([wanted])
-
-
-@pytest.mark.usefixtures("clock")
 def test_what_is_somebody_elses_is_looked_at_each_time_and_left_alone(shelf):
-    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
     theirs = shelf.put(manifest() | {"metadata": {"name": "x", "namespace": "team-a", "labels": {}}})
     for _ in range(2):
         with pytest.raises(Blocked, match="Service x in namespace team-a is not Certward's"):
@@ -187,7 +183,7 @@ def test_what_could_not_be_written_is_not_taken_to_be_there(shelf, monkeypatch):
     def refuse(_manifest):
         raise Transient("APIServerUnavailable", "no answer")
 
-    ensurer, wanted = Ensurer(shelf), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
     with monkeypatch.context() as away:
         away.setattr(shelf, "apply", refuse)
         with pytest.raises(Transient):
@@ -195,13 +191,97 @@ def test_what_could_not_be_written_is_not_taken_to_be_there(shelf, monkeypatch):
     assert ensurer.present([wanted])
 
 
-def test_what_is_not_believed_any_more_is_forgotten(shelf, clock, monkeypatch):
-    monkeypatch.setattr(ensure, "_MOST", 10)
-    ensurer = Ensurer(shelf)
-    for number in range(30):
-        clock[0] += TRUSTED_OWNED / 5
-        ensurer.present([manifest(f"x{number}", owner="uid")])
-        assert len(ensurer._seen) <= 11
-    looks = shelf.looks
-    ensurer.present([manifest("x29", owner="uid"), manifest("x28", owner="uid")])
-    assert shelf.looks == looks, "what is believed is not"
+# What a LIST of everything shows.
+
+
+def shown(shelf):
+    """A LIST as the API server gives it: kind and apiVersion are not in its items."""
+    shelf.list = lambda _kind, **_: [
+        copy.deepcopy({name: value for name, value in one.items() if name not in ("kind", "apiVersion")})
+        for one in shelf.there.values()
+    ]
+    return shelf
+
+
+def test_what_was_listed_is_compared_without_being_read(shelf, clock):
+    Ensurer(shelf, listed_every=600.0).present([manifest("x", owner="uid"), manifest("y", owner="uid")])
+    shelf.there["y"]["spec"] = {"hosts": ["by hand"]}
+    ensurer, looks = Ensurer(shown(shelf), listed_every=600.0), shelf.looks
+    assert ensurer.look_over("Service") == set()
+    assert not ensurer.present([manifest("x", owner="uid")])
+    assert ensurer.present([manifest("y", owner="uid")]), "put back"
+    assert not ensurer.absent([("Service", "team-a", "z")])
+    assert shelf.looks == looks
+    clock[0] += 400
+    assert not ensurer.present([manifest("x", owner="uid"), manifest("y", owner="uid")])
+    assert shelf.looks == looks, "right until a list shows something else"
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_has_come_since_the_list_is_taken_away_all_the_same(shelf):
+    ensurer = Ensurer(shown(shelf), listed_every=600.0)
+    ensurer.look_over("Service")
+    ensurer.present([manifest(owner="uid")])
+    assert ensurer.absent([("Service", "team-a", "x")])
+    assert shelf.there == {}
+
+
+@pytest.mark.parametrize("change", ["changed", "deleted"])
+def test_whose_objects_are_not_what_they_were_is_found_by_the_next_list(shelf, clock, change):
+    wanted = manifest(owner="uid")
+    wanted["metadata"]["labels"] |= {LABEL_DOMAIN: "www", LABEL_APP: "shop"}
+    ensurer = Ensurer(shown(shelf), listed_every=600.0)
+    ensurer.look_over("Service")
+    ensurer.present([wanted])
+    clock[0] += 600
+    assert ensurer.look_over("Service") == set()
+    if change == "deleted":
+        shelf.there.clear()
+    else:
+        shelf.put(wanted, spec={"hosts": ["by hand"]})
+    clock[0] += 600
+    assert ensurer.look_over("Service") == {Whose("team-a", "www", "shop")}
+    assert ensurer.present([wanted])
+    assert shelf.there["x"]["spec"] == {"hosts": ["a"]}
+    clock[0] += 600
+    assert ensurer.look_over("Service") == set()
+
+
+def test_what_is_written_while_a_list_is_made_is_not_held_against_it(shelf, clock):
+    ensurer, wanted = Ensurer(shown(shelf), listed_every=600.0), manifest(owner="uid")
+    ensurer.present([manifest(owner="uid", hosts=("before",))])
+    old = shelf.list("Service")
+
+    def slow(_kind, **_):
+        clock[0] += 1
+        ensurer.present([wanted])
+        yield from old
+
+    clock[0] += 600
+    shelf.list = slow
+    assert ensurer.look_over("Service") == set()
+    assert not ensurer.present([wanted])
+
+
+def test_without_lists_everything_is_read_again(shelf, clock):
+    ensurer, wanted = Ensurer(shown(shelf), listed_every=10.0), manifest(owner="uid")
+    ensurer.look_over("Service")
+    ensurer.present([wanted])
+    shelf.there.clear()
+    clock[0] += 24.9
+    assert not ensurer.present([wanted])
+    clock[0] += 0.2
+    assert ensurer.present([wanted]), "no list has been had for so long"
+
+
+def test_a_namespace_made_anew_has_its_shared_objects_looked_at(shelf, clock):
+    ensurer = Ensurer(shown(shelf), listed_every=600.0)
+    ensurer.look_over("Service")
+    ensurer.present([manifest("shared"), manifest("own", owner="uid")])
+    shelf.there.clear()
+    clock[0] += 5
+    ensurer.doubt("team-b")
+    assert not ensurer.present([manifest("shared")])
+    ensurer.doubt("team-a")
+    assert ensurer.present([manifest("shared")])
+    assert not ensurer.present([manifest("own", owner="uid")])

@@ -28,6 +28,8 @@ def keeper_of(done, *, ensure, is_missing=False):
         dns01=doing("load", "sweep"),
         namespaces=doing("addresses"),
         memories=SimpleNamespace(),
+        drift=doing("look"),
+        drift_every=600.0,
     )
 
 

@@ -93,10 +93,6 @@ class Ensurer:
         """A namespace may be another one of that name than before: its shared objects are read again."""
         self._known.doubt(namespace)
 
-    def forget(self, refs: Iterable[tuple[str, str, str]]) -> None:
-        """These are nobody's any more."""
-        self._known.forget(refs)
-
     def look_over(self, kind: str) -> set[Whose]:
         """List all objects of a kind that the operator has made.
 

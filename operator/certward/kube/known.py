@@ -6,6 +6,7 @@ a new leader compares ten thousand hosts without reading their objects one by on
 """
 
 import json
+import math
 import threading
 import time
 import zlib
@@ -66,14 +67,14 @@ class KnownObjects:
                 return False
             if mark == ABSENT and now - entry.at > _UNASKED / 4:
                 self._of[ref[0]][ref] = (entry._replace(at=now), None)
-            believed = _BELIEVED if entry.is_owned else _BELIEVED_UNOWNED
-            return now - entry.at < believed or now - self._listed.get(ref[0], 0.0) < 2.5 * self._every
+            believed = _BELIEVED if entry.is_owned or mark == ABSENT else _BELIEVED_UNOWNED
+            return now - entry.at < believed or now - self._listed.get(ref[0], -math.inf) < 2.5 * self._every
 
     def listed(self, ref: Ref) -> Mapping[str, Any] | None:
         """An object as the first LIST showed it; once."""
         with self._lock:
             packed = self._packed.pop(ref, None)
-            at = self._listed.get(ref[0], 0.0)
+            at = self._listed.get(ref[0], -math.inf)
         if packed is None or time.monotonic() - at > _LIST_BELIEVED:
             return None
         body: Mapping[str, Any] = json.loads(zlib.decompress(packed))
@@ -106,13 +107,6 @@ class KnownObjects:
                     del self._of[ref[0]][ref]
                 elif entry is not None:
                     self._unowned.setdefault(namespace, set()).add(ref)
-
-    def forget(self, refs: Iterable[Ref]) -> None:
-        """Nothing is to be remembered of these any more."""
-        with self._lock:
-            for ref in refs:
-                self._of.get(ref[0], {}).pop(ref, None)
-                self._packed.pop(ref, None)
 
     def list_shows(self, kind: str, bodies: Iterable[Mapping[str, Any]]) -> set[Whose]:
         """Take in a full LIST of the operator's objects of a kind.
