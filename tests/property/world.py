@@ -274,13 +274,8 @@ class World:
             self.lost.order_url = observed.order_url
             self.lost.order_issuer = observed.order_issuer
             self.lost.order_created_at = observed.order_created_at
-        order, key = self.orders[self.lost.order_url], self.next_key
-        if order.leaf is not None and key is None:
-            raise Transient("OrderInvalid", "The key of the open order is gone.")
+        order, key = self.orders[self.lost.order_url], self._key(plan.key_type)
         if order.leaf is None:
-            if key is None:
-                self._serial += 1
-                key = (plan.key_type, f"{self._serial:064x}")
             self.before_effect()
             order.key = key
             order.leaf = facts(
@@ -292,8 +287,6 @@ class World:
             )
         if self.ca_waits:
             self.lost.wait = self.ca_waits.pop(0)
-            self.before_effect()
-            self.next_key = key
             return
         if order.key != key or order.leaf.not_after <= self.now:
             raise ChallengeFailed("OrderInvalid", "The CA issued a certificate of no use.")
@@ -309,7 +302,20 @@ class World:
         )
         self.stored += 1
         self.before_effect()
+        self.next_key = None
+        self.before_effect()
+        self.lost.given_up = self.lost.order_url
         self.lost.drop_order()
+
+    def _key(self, key_type: str) -> tuple[str, str]:
+        """Derived from the order's URL, or kept before it is used where it cannot be."""
+        if not key_type.startswith("RSA"):
+            return (key_type, f"{int(self.lost.order_url.rpartition('/')[2]):064x}")
+        if self.next_key is None:
+            self._serial += 1
+            self.before_effect()
+            self.next_key = (key_type, f"{1000 + self._serial:064x}")
+        return self.next_key
 
     def _prove(self, plan: Plan) -> None:
         assert plan.serving is not None, "there is nothing to prove"

@@ -1,39 +1,54 @@
-"""The key of an open order: made when it is needed, kept when it has to be waited for, the same one all along."""
+"""The key of an open order: the same all along, also after a restart; written down only where it cannot be derived."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
 
 from builders import domain
 from certward.acme.order import Order
-from certward.errors import Rejected, Transient
+from certward.errors import Conflict, Transient
 from certward.model import keys
-from certward.render.manifests import next_key_secret
+from certward.model.resources import format_time
 from certward.runtime.memory import Memory
 from certward.runtime.order_key import OrderKey
+from certward.runtime.order_seeds import SECRET, OrderSeeds
 from certward.runtime.secrets import Secrets
-from secret_shelf import KEY, Shelf
+from secret_shelf import Shelf
+
+NOW = datetime.now(UTC)
 
 
-class Refusing(Shelf):
-    """Can be read, and takes nothing."""
+class Storing(Shelf):
+    """Refuses to make what is there already, and what was written since it was read, as the API server does."""
 
-    def apply(self, _manifest):
-        raise Transient("APIServerUnavailable", "no answer")
+    def create(self, manifest):
+        if manifest["metadata"]["name"] in self.there:
+            raise Conflict("Conflict", "it is there already")
+        return self.put(manifest)
+
+    def apply(self, manifest):
+        version = manifest["metadata"].get("resourceVersion")
+        there = self.there.get(manifest["metadata"]["name"])
+        if version and there and there["metadata"]["resourceVersion"] != version:
+            raise Conflict("Conflict", "somebody was faster")
+        return self.put(manifest)
 
 
 @pytest.fixture
 def shelf():
-    return Shelf()
+    return Storing()
 
 
-def memory_of(status="ready", *, is_kept: bool | None = False):
+def memory_of(url="https://ca.example/order/1", *, placed=NOW, is_kept: bool | None = False):
     """Of a Domain with an open order; is_kept as this process knows it, None after a restart."""
-    order = Order("https://ca.example/order/1", status, ("www.example.com",))
-    return Memory(order=order, order_issuer="main", has_next_key=is_kept)
+    order = Order(url, "ready", ("www.example.com",))
+    return Memory(order=order, order_issuer="main", order_created_at=format_time(placed), has_next_key=is_kept)
 
 
 def key_for(shelf, memory, key_type="ECDSA-P256"):
-    return OrderKey(Secrets(shelf), domain(), memory, key_type)
+    """As a process has it that has just been started."""
+    return OrderKey(Secrets(shelf), OrderSeeds(shelf, namespace="sys"), domain(), memory, key_type)
 
 
 def public_half(csr_der):
@@ -44,126 +59,97 @@ def public_half_of(key_pem):
     return keys.spki(keys.load_private_key(key_pem).public_key())
 
 
-def test_an_order_whose_certificate_comes_at_once_has_its_key_nowhere_but_in_the_frame(shelf):
+@pytest.mark.parametrize("key_type", ["ECDSA-P256", "ECDSA-P384"])
+def test_a_restarted_operator_has_the_key_and_nothing_of_the_domain_was_written(shelf, key_type):
+    csr = key_for(shelf, memory_of(), key_type).csr()
+    pem = key_for(shelf, memory_of(is_kept=None), key_type).pem()
+    assert keys.key_type_of(pem) == key_type
+    assert public_half(csr) == public_half_of(pem)
+    assert set(shelf.there) == {SECRET}
+
+
+def test_every_order_has_a_key_of_its_own(shelf):
+    orders = [memory_of(f"https://ca.example/order/{number}") for number in range(20)]
+    shown = {public_half(key_for(shelf, memory, kind).csr()) for memory in orders for kind in ("ECDSA-P256",) * 2}
+    assert len(shown) == 20
+    other_installation = key_for(Storing(), orders[0]).csr()
+    assert public_half(other_installation) not in shown
+
+
+def test_an_rsa_key_is_kept_before_it_is_used_and_taken_up_by_the_next_process(shelf):
     memory = memory_of()
-    key = key_for(shelf, memory)
-    key.see_that_it_fits()
-    key.keep()
-    csr = key.csr()
-    assert public_half(csr) == public_half_of(key.pem())
-    assert (shelf.there, shelf.looks) == ({}, 0)
-    assert "PRIVATE" not in f"{key!r} {vars(key)['_memory']!r}"
+    csr = key_for(shelf, memory, "RSA-2048").csr()
+    assert memory.has_next_key
+    assert public_half_of(key_for(shelf, memory_of(is_kept=None), "RSA-2048").pem()) == public_half(csr)
+    assert set(shelf.there) == {"www-tls-next"}
 
 
-def test_the_signing_request_is_for_the_hostname_and_of_the_type_that_is_wanted(shelf):
-    key = key_for(shelf, memory_of(), "RSA-2048")
-    csr = x509.load_der_x509_csr(key.csr())
+def test_an_rsa_key_that_is_gone_is_said_so(shelf):
+    key_for(shelf, memory_of(), "RSA-2048").csr()
+    shelf.there.clear()
+    with pytest.raises(Transient, match="The key of the open order is gone") as failure:
+        key_for(shelf, memory_of(is_kept=None), "RSA-2048").pem()
+    assert failure.value.reason == "OrderInvalid"
+
+
+def test_the_signing_request_is_for_the_hostname_alone(shelf):
+    csr = x509.load_der_x509_csr(key_for(shelf, memory_of()).csr())
     names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["www.example.com"]
-    assert keys.key_type_of(key.pem()) == "RSA-2048"
 
 
-def test_the_ca_is_told_of_one_key_only(shelf):
+def test_no_key_and_no_seed_is_in_a_repr(shelf):
     key = key_for(shelf, memory_of())
-    first = key.csr()
-    key.keep()
-    assert public_half(key.csr()) == public_half(first) == public_half_of(key.pem())
-
-
-def test_a_key_that_is_kept_outlives_the_step_and_the_process(shelf):
-    memory = memory_of()
-    key = key_for(shelf, memory)
-    csr = key.csr()
-    key.keep()
-    key.keep()
-    assert memory.has_next_key
-    assert shelf.version == 1, "written once"
-    for later in (memory, memory_of("processing", is_kept=None)):
-        again = key_for(shelf, later, "RSA-2048")
-        again.see_that_it_fits()
-        assert public_half_of(again.pem()) == public_half(csr), "its type is what the CA was told of"
-        assert later.has_next_key
-        again.keep()
-    assert shelf.version == 1
-
-
-def test_another_order_has_another_key(shelf):
-    found = set()
-    for _ in range(2):
-        found.add(public_half(key_for(shelf, memory_of()).csr()))
-    assert len(found) == 2
-
-
-def test_a_restarted_process_looks_once_whether_there_is_one(shelf):
-    memory = memory_of(is_kept=None)
-    key_for(shelf, memory)
-    assert (memory.has_next_key, shelf.looks) == (False, 1)
-    key_for(shelf, memory)
-    assert shelf.looks == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "is_lost"), [("pending", False), ("ready", False), ("processing", True), ("valid", True)]
-)
-@pytest.mark.parametrize("is_kept", [None, False], ids=["after a restart", "in the same process"])
-def test_an_order_that_was_finalized_with_a_key_that_is_gone_is_given_up(shelf, status, is_lost, is_kept):
-    key = key_for(shelf, memory_of(status, is_kept=is_kept))
-    if not is_lost:
-        key.see_that_it_fits()
-        return
-    with pytest.raises(Transient) as raised:
-        key.see_that_it_fits()
-    assert raised.value.reason == "OrderInvalid"
-
-
-def test_without_a_key_there_is_nothing_to_store(shelf):
-    with pytest.raises(Transient) as raised:
-        key_for(shelf, memory_of()).pem()
-    assert raised.value.reason == "OrderInvalid"
-
-
-def test_an_order_that_nobody_has_asked_a_certificate_of_keeps_nothing(shelf):
-    key_for(shelf, memory_of("pending")).keep()
-    assert shelf.there == {}
-
-
-def test_where_it_cannot_be_kept_the_order_is_looked_at_anew():
-    shelf = Refusing()
-    memory = memory_of()
-    key = key_for(shelf, memory)
     key.csr()
-    with pytest.raises(Transient):
-        key.keep()
-    assert memory.order is None
-    assert not memory.has_next_key
+    seeds = vars(key)["_seeds"]
+    said = f"{key!r} {vars(key)['_memory']!r} {seeds!r} {vars(seeds)['_known']!r}"
+    assert "PRIVATE" not in said
+    assert "current" not in said
 
 
-def test_a_secret_of_somebody_elses_in_its_place_is_left_alone(shelf):
-    theirs = shelf.put({"metadata": {"name": "www-tls-next", "labels": {}}, "data": {"mine": "YQ=="}})
-    memory = memory_of(is_kept=None)
-    key = key_for(shelf, memory)
-    assert memory.has_next_key is False
-    key.csr()
-    with pytest.raises(Rejected, match="Secret www-tls-next that is not Certward's is in the way"):
-        key.keep()
-    assert shelf.there == {"www-tls-next": theirs}
+# The seed.
 
 
-def test_a_kept_key_that_was_spoilt_counts_as_gone(shelf):
-    shelf.put(next_key_secret(domain(), key_pem=b"rubbish"))
-    key = key_for(shelf, memory_of(is_kept=None))
-    key.see_that_it_fits()
-    assert public_half(key.csr()) == public_half_of(key.pem())
-    key.keep()
-    assert public_half_of(Secrets(shelf).next_key(domain())) == public_half_of(key.pem())
-    shelf.put(next_key_secret(domain(), key_pem=b"rubbish"))
-    finalized = key_for(shelf, memory_of("valid", is_kept=None))
-    with pytest.raises(Transient):
-        finalized.see_that_it_fits()
+def test_the_seed_changes_once_a_day_and_open_orders_go_on(shelf):
+    seeds = OrderSeeds(shelf, namespace="sys")
+    today, tomorrow = (format_time(datetime.now(UTC) + later) for later in (timedelta(minutes=1), timedelta(hours=25)))
+    first = seeds.of(today)
+    shelf.there[SECRET]["metadata"]["annotations"]["certward.dev/since"] = format_time(NOW - timedelta(days=2))
+    other = OrderSeeds(shelf, namespace="sys")
+    second = other.of(tomorrow)
+    assert second != first
+    assert other.of(format_time(datetime.now(UTC) - timedelta(minutes=5))) == first, "placed before the change"
+    assert OrderSeeds(shelf, namespace="sys").of(tomorrow) == second
+    assert seeds.of(tomorrow) == second, "and a replica that knew the old one"
+    assert seeds.of(today) in (first, second)
 
 
-def test_a_key_of_an_order_before_is_not_used_for_the_next_one(shelf):
-    """One that could not be deleted: this process knows that none was kept for the order that it has placed."""
-    shelf.put(next_key_secret(domain(), key_pem=KEY))
-    key = key_for(shelf, memory_of(is_kept=False))
-    assert public_half(key.csr()) != public_half_of(KEY)
+def test_replicas_that_make_it_at_once_agree(shelf):
+    there = dict(shelf.there)
+
+    class Blind(Storing):
+        def get(self, *_):
+            self.get = shelf.get
+
+        def create(self, manifest):
+            return shelf.create(manifest)
+
+    first = OrderSeeds(shelf, namespace="sys").of(format_time(NOW))
+    assert there == {}
+    assert OrderSeeds(Blind(), namespace="sys").of(format_time(NOW)) == first
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"current": "!!", "previous": "!!"}, {"current": "YQ==", "previous": "YQ=="}])
+def test_a_spoilt_seed_is_made_anew(shelf, spoilt):
+    OrderSeeds(shelf, namespace="sys").of(format_time(NOW))
+    shelf.there[SECRET]["data"] = spoilt
+    made = OrderSeeds(shelf, namespace="sys").of(format_time(NOW))
+    assert len(made) == 32
+    assert OrderSeeds(shelf, namespace="sys").of(format_time(NOW)) == made
+
+
+def test_a_derived_key_is_the_same_in_every_version():
+    """Changing this loses the orders that are open during an upgrade."""
+    pem = keys.derive_key(bytes(range(32)), "https://ca.example/order/1", "ECDSA-P256")
+    number = keys.load_private_key(pem).private_numbers().private_value
+    assert hex(number) == "0x74c68e4654d8a0e5497d634f2aabf16e1af27fb8c3831243d5a34fccbdb9c5c3"

@@ -10,11 +10,19 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 #: The key types that a certificate may be asked for with.
 KEY_TYPES = ("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-3072", "RSA-4096")
 
 _CURVES: dict[str, type[ec.EllipticCurve]] = {"ECDSA-P256": ec.SECP256R1, "ECDSA-P384": ec.SECP384R1}
+#: The orders of their groups (SEC 2, 2.4.2 and 2.5.1).
+_GROUP_ORDERS = {
+    "ECDSA-P256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "ECDSA-P384": int(
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973", 16
+    ),
+}
 _CURVE_NAMES = {"secp256r1": "P256", "secp384r1": "P384", "secp521r1": "P521"}
 
 
@@ -35,6 +43,32 @@ def generate_key(key_type: str) -> bytes:
         key = ec.generate_private_key(_CURVES[key_type]())
     else:
         key = rsa.generate_private_key(public_exponent=65537, key_size=int(key_type.removeprefix("RSA-")))
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def is_derivable(key_type: str) -> bool:
+    """Whether `derive_key` makes keys of this type."""
+    return key_type in _CURVES
+
+
+def derive_key(seed: bytes, label: str, key_type: str) -> bytes:
+    """The private key that belongs to a seed and a label, as unencrypted PKCS #8 PEM; the same one each time.
+
+    By HKDF (RFC 5869) and FIPS 186-5, A.2.1: 64 bits more than the order of the curve has are reduced modulo it, so
+    that no key is noticeably likelier than another.
+
+    Args:
+        seed: at least 32 bytes that nobody else knows.
+        label: what tells this key from all others of the seed.
+        key_type: one that `is_derivable`.
+    """
+    curve = _CURVES[key_type]()
+    info = f"certward order key|{key_type}|{label}".encode()
+    drawn = HKDF(hashes.SHA256(), length=curve.key_size // 8 + 8, salt=None, info=info).derive(seed)
+    scalar = int.from_bytes(drawn) % (_GROUP_ORDERS[key_type] - 1) + 1
+    key = ec.derive_private_key(scalar, curve)
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

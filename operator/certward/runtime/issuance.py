@@ -22,6 +22,7 @@ from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Memory
 from certward.runtime.metrics import CERTIFICATES
 from certward.runtime.order_key import OrderKey
+from certward.runtime.order_seeds import OrderSeeds
 from certward.runtime.ordering import Ordering, request_of
 from certward.runtime.preflight import Preflights
 from certward.runtime.secrets import Secrets
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 _KEY_CHANGES = timedelta(seconds=1)
 #: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
 _SHORT_WAIT = 0.3
-#: The same while the CA makes the certificate: leaving costs two writes for the key.
-_FINAL_WAIT = 0.7
 
 
 class Issuance:
@@ -50,6 +49,7 @@ class Issuance:
         troubles: Troubles,
         ledger: Ledger,
         dns01: Dns01,
+        seeds: OrderSeeds,
     ) -> None:
         self._issuers = issuers
         self._ordering = ordering
@@ -58,6 +58,7 @@ class Issuance:
         self._troubles = troubles
         self._ledger = ledger
         self._dns01 = dns01
+        self._seeds = seeds
         self._local = threading.local()
 
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
@@ -135,7 +136,7 @@ class Issuance:
     def _advance(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         domain = observed.domain
         issuer = self._issuers.ready(observed.order_issuer or plan.issuer)
-        key = OrderKey(self._secrets, domain, memory, plan.key_type)
+        key = OrderKey(self._secrets, self._seeds, domain, memory, plan.key_type)
         if memory.order is None:
             memory.order = orders.resume(issuer, observed.order_url, challenge=observed.challenge or HTTP_01)
             memory.order_issuer = observed.order_issuer
@@ -143,18 +144,15 @@ class Issuance:
             memory.is_resumed = True
             self._ledger.resumed(memory.order_issuer, request_of(observed, memory.order_issuer, ""))
         memory.order = memory.order.by(observed.challenge or HTTP_01)
-        key.see_that_it_fits()
-        try:
-            pause = self._follow(observed, issuer, key, memory)
-            if not memory.order.certificate_pem or memory.wait_until > time.monotonic():
-                key.keep()
-                return pause
-            self._ledger.issued(memory.order_issuer, key_of(domain))
-            self._store(observed, memory.order.certificate_pem, key.pem(), memory)
-        except OperatorError:
-            key.keep()
-            raise
+        pause = self._follow(observed, issuer, key, memory)
+        if not memory.order.certificate_pem or memory.wait_until > time.monotonic():
+            return pause
+        self._ledger.issued(memory.order_issuer, key_of(domain))
+        self._store(observed, memory.order.certificate_pem, key.pem(), memory)
+        if memory.has_next_key:
+            self._secrets.drop_next_key(domain)
         self._troubles.over(memory.order_issuer)
+        memory.given_up = memory.order.url  # it has given what it could, also where the next one is wanted already
         memory.drop_order()
         memory.http_failure = None
         return None
@@ -182,7 +180,7 @@ class Issuance:
                     "account's key changed; it is placed anew.",
                 ) from failure
             wait = memory.order.retry_after
-            if wait > (_SHORT_WAIT if memory.order.status == "pending" else _FINAL_WAIT):
+            if wait > _SHORT_WAIT:
                 memory.wait_until = time.monotonic() + wait
                 return None
             if wait > 0:

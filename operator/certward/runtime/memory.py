@@ -91,7 +91,7 @@ class Memory:
         order: the open order as the CA last described it.
         order_issuer: the issuer that it was placed with.
         order_created_at: when, RFC 3339.
-        given_up: URL of the last order that nothing will come of; the status may still name it.
+        given_up: URL of the last order that nothing (more) will come of; the status may still name it.
         placed: one that is looked at before it is gone on with; trouble of the CA's meanwhile costs no other one.
         is_resumed: the open order was placed by an earlier process.
         has_next_key: a key has been kept for the open order; None: not known.

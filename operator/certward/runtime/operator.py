@@ -44,6 +44,7 @@ from certward.runtime.ledger import Ledger
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Memories
 from certward.runtime.namespaces import Namespaces
+from certward.runtime.order_seeds import OrderSeeds
 from certward.runtime.ordering import Ordering
 from certward.runtime.permitted import Permitted
 from certward.runtime.platform import Platform
@@ -187,6 +188,7 @@ class Operator:
                     troubles=troubles,
                     ledger=self._ledger,
                     dns01=dns01,
+                    seeds=OrderSeeds(client, namespace=options.namespace),
                 ),
                 revocations=Revocations(self._issuers, secrets),
                 preflights=preflights,
