@@ -25,6 +25,7 @@ from certward.runtime.policies import Policies
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
 from certward.runtime.troubles import Troubles
+from certward.stages import stage
 
 #: Without an App no profile is in force; this one is never rendered.
 _NOTHING = Effective(profiles.profile(profiles.REVISIONS[-1], "default"))
@@ -72,6 +73,7 @@ class Gatherer:
         self._memories = memories
         self._roots_pem = roots_pem
 
+    @stage("gather")
     def gather(self, domain: Domain, memory: Memory, now: datetime) -> Observed:
         """Read everything that a decision about this Domain depends on.
 
