@@ -1,0 +1,151 @@
+"""Certward, driven as a user does: Apps with automatic certificates, a Domain for each hostname."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from kubernetes import client
+
+from cluster import operator_process
+from cluster.handle import Cluster
+from cluster.proofs import condition
+from scale import following
+from scale.watching import API, Body, DomainWatch
+
+APP = "bench"
+#: Connections by which objects are created, so that the client is not what limits a burst.
+_AT_ONCE = 8
+_GONE_SECONDS = 600.0
+
+
+class Certward:
+    """The operator of this checkout. What is beyond the Protocol is for the scenarios that only it has."""
+
+    name = "certward"
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._custom = client.CustomObjectsApi(cluster.api)
+        self._lock = threading.Lock()
+        self._ready: dict[str, float] = {}
+        self._bodies: dict[str, Body] = {}
+        self._where: dict[str, tuple[str, str]] = {}
+        self._listeners: list[Callable[[str, Body, float], None]] = []
+        self._watch: DomainWatch | None = None
+        self.namespaces: list[str] = []
+
+    def prepare(self, namespaces: int) -> None:
+        """Make the namespaces, in each an App with a Service that answers; follow Domains from now on."""
+        for _ in range(namespaces):
+            self.namespaces.append(self._cluster.namespace("bench"))
+            self._cluster.backend(self.namespaces[-1], APP)
+            spec = {"service": {"name": APP, "port": 8080}, "certificates": {"automatic": True}}
+            self.create(self.namespaces[-1], "apps", "App", APP, spec)
+        if self._watch is None:
+            self._watch = DomainWatch(self._cluster.api, self._seen)
+            self._watch.start()
+
+    def request(self, hostnames: Sequence[str]) -> None:
+        """Create a Domain for each."""
+        first = len(self._where)
+        for number, hostname in enumerate(hostnames, first):
+            self._where[hostname] = (self.namespaces[number % len(self.namespaces)], f"d{number}")
+
+        def create(hostname: str) -> None:
+            namespace, name = self._where[hostname]
+            self.create(namespace, "domains", "Domain", name, {"hostname": hostname, "appRef": {"name": APP}})
+
+        self._for_each(create, hostnames)
+
+    def ready(self) -> Mapping[str, float]:
+        """When each hostname was first seen to be Ready."""
+        with self._lock:
+            return dict(self._ready)
+
+    def trouble(self) -> str:
+        """How many are not Ready for which reason, with one of each."""
+        with self._lock:
+            missing = [hostname for hostname in self._where if hostname not in self._ready]
+            statuses = {hostname: (self._bodies.get(hostname) or {}).get("status") or {} for hostname in missing}
+        return told(statuses)
+
+    def pids(self) -> Sequence[int]:
+        """Every replica."""
+        return self._cluster.operator_pids()
+
+    def api_user(self) -> str:
+        """Its ServiceAccount."""
+        return f"system:serviceaccount:{operator_process.NAMESPACE}:{operator_process.SERVICE_ACCOUNT}"
+
+    def close(self) -> None:
+        """Delete the namespaces, and return when their Domains are gone: what is being deleted costs as well."""
+        if self._watch is not None:
+            self._watch.stop()
+        self._cluster.close()
+        made = set(self.namespaces)
+
+        def left() -> int:
+            found = self._custom.list_cluster_custom_object(*API, "domains")["items"]
+            return sum(body["metadata"]["namespace"] in made for body in found)
+
+        if made:
+            following.until(lambda: not left(), "the Domains are deleted", _GONE_SECONDS, every=0.5)
+
+    # For scenarios of our own.
+
+    def on_change(self, listener: Callable[[str, Body, float], None]) -> None:
+        """Have each change of a requested Domain told: hostname, body, time.monotonic(). In the watch's thread."""
+        self._listeners.append(listener)
+
+    def body(self, hostname: str) -> Body:
+        """The Domain as last seen."""
+        with self._lock:
+            return self._bodies[hostname]
+
+    def annotate(self, hostnames: Sequence[str], name: str, value: str) -> None:
+        """Set an annotation on the Domain of each."""
+
+        def patch(hostname: str) -> None:
+            namespace, domain = self._where[hostname]
+            body = {"metadata": {"annotations": {name: value}}}
+            self._custom.patch_namespaced_custom_object(*API, namespace, "domains", domain, body, _request_timeout=30)
+
+        self._for_each(patch, hostnames)
+
+    def create(self, namespace: str, plural: str, kind: str, name: str, spec: Mapping[str, Any]) -> None:
+        """Create one of the operator's own objects."""
+        body = {"apiVersion": "/".join(API), "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}
+        self._custom.create_namespaced_custom_object(*API, namespace, plural, body, _request_timeout=30)
+
+    @staticmethod
+    def _for_each(do: Callable[[str], None], hostnames: Sequence[str]) -> None:
+        with ThreadPoolExecutor(min(_AT_ONCE, len(hostnames))) as pool:
+            for _ in pool.map(do, hostnames):
+                pass
+
+    def _seen(self, body: Body, at: float) -> None:
+        hostname = body["spec"]["hostname"]
+        if self._where.get(hostname) != (body["metadata"]["namespace"], body["metadata"]["name"]):
+            return
+        with self._lock:
+            self._bodies[hostname] = body
+            if condition(body, "Ready").get("status") == "True":
+                self._ready.setdefault(hostname, at)
+        for listener in self._listeners:
+            listener(hostname, body, at)
+
+
+def told(statuses: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say how many of these statuses have which state and reason, with one hostname and message of each."""
+    states = {
+        hostname: (str(status.get("state") or "no status"), str(status.get("reason") or ""))
+        for hostname, status in statuses.items()
+    }
+    parts = []
+    for (state, reason), count in Counter(states.values()).most_common():
+        example = next(hostname for hostname, it in states.items() if it == (state, reason))
+        message = statuses[example].get("message") or condition({"status": statuses[example]}, "Ready").get("message")
+        parts.append(f"{count} {state}{f' ({reason})' if reason else ''}, as {example}: {message or 'no message'}")
+    return "; ".join(parts)
