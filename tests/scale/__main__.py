@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     except scenarios.Unknown as error:
         parser.error(str(error))
     cluster = Cluster()
-    stand = Stand(cluster, Console(), options.operator, options.limit)
+    stand = Stand(cluster, Console(), options.operator, options.limit, idle_seconds=options.idle)
     was_running = bool(processes.running(cluster.state))
     try:
         outcomes = [run(stand, scenario, options.folder) for scenario in chosen]
@@ -84,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--operator", choices=drivers.OPERATORS, default="certward", help="default: %(default)s")
     running.add_argument(
         "--limit", type=float, default=0.0, metavar="SECONDS", help="how long to wait for one thing (default: by size)"
+    )
+    running.add_argument(
+        "--idle",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long idle CPU is watched (default: %(default)g)",
     )
     table = commands.add_parser("table", help="print what is kept as Markdown")
     for each in (running, table):

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -21,21 +21,20 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
     """Ask for `size` certificates at once; return times in seconds from the first request, and the price."""
     stand.up()
     with stand.driver(min(NAMESPACES, size)) as driver:
-        return load(stand, driver, stand.hostnames(size))
+        if not stand.has_ingress:
+            return load(stand, driver, stand.hostnames(size), None)
+        with stand.prover() as prover:
+            return load(stand, driver, stand.hostnames(size), prover)
 
 
-def load(stand: Stand, driver: Driver, hostnames: Sequence[str]) -> dict[str, Any]:
-    """The burst itself, on a cluster and an operator that are there."""
+def load(stand: Stand, driver: Driver, hostnames: Sequence[str], prover: Prover | None) -> dict[str, Any]:
+    """The burst itself, on a cluster and an operator that are there; without a prover nothing is proven."""
     size = len(hostnames)
     idle = costs.idle_share(stand.cluster, driver)
     before = stages.read(stand.cluster) if stand.has_ingress else {}
     meter = stand.meter(driver)
     figures: dict[str, Any] = {"domains": size}
-    if stand.has_ingress:
-        with stand.prover() as prover:
-            figures |= _times(stand, driver, hostnames, prover)
-    else:
-        figures |= _times(stand, driver, hostnames, None)
+    figures |= _times(stand, driver, hostnames, prover)
     time.sleep(costs.SETTLE_SECONDS)
     figures |= costs.price(meter, size, idle)
     if stand.has_ingress:
@@ -46,10 +45,14 @@ def load(stand: Stand, driver: Driver, hostnames: Sequence[str]) -> dict[str, An
 def _times(stand: Stand, driver: Driver, hostnames: Sequence[str], prover: Prover | None) -> dict[str, Any]:
     size, wanted = len(hostnames), set(hostnames)
     stop = threading.Event()
-    watcher = escort(lambda: _of(driver.ready(), wanted), prover, stop) if prover else None
-    counts = {"Ready": lambda: len(_of(driver.ready(), wanted))}
+
+    def ready() -> dict[str, float]:
+        return _of(driver.ready(), wanted)
+
+    watcher = escort(ready, prover, stop) if prover else None
+    counts = {"Ready": lambda: len(ready())}
     if prover:
-        counts["proven"] = lambda: len(prover.proven())
+        counts["proven"] = lambda: len(_of(prover.proven(), wanted))
 
     def trouble() -> str:
         return " ".join(filter(None, (driver.trouble(), prover.trouble() if prover else "")))
@@ -63,15 +66,15 @@ def _times(stand: Stand, driver: Driver, hostnames: Sequence[str], prover: Prove
         stop.set()
         if watcher:
             watcher.join(5)
-    ready = [at - started for at in _of(driver.ready(), wanted).values()]
+    shown = [at - started for at in ready().values()]
     figures: dict[str, Any] = {
         "applied_seconds": round(applied - started, 3),
-        "ready": len(ready),
-        "all_ready_seconds": round(max(ready), 3),
-        "ready_seconds": costs.summed_up(ready),
+        "ready": len(shown),
+        "all_ready_seconds": round(max(shown), 3),
+        "ready_seconds": costs.summed_up(shown),
     }
     if prover:
-        proven = [at - started for at in prover.proven().values()]
+        proven = [at - started for at in _of(prover.proven(), wanted).values()]
         figures |= {
             "proven": len(proven),
             "all_proven_seconds": round(max(proven), 3),
@@ -80,7 +83,7 @@ def _times(stand: Stand, driver: Driver, hostnames: Sequence[str], prover: Prove
     return figures
 
 
-def _of(moments: Any, wanted: set[str]) -> dict[str, float]:
+def _of(moments: Mapping[str, float], wanted: set[str]) -> dict[str, float]:
     return {hostname: at for hostname, at in moments.items() if hostname in wanted}
 
 

@@ -73,7 +73,7 @@ def show_times(title: str, rows: Mapping[str, Mapping[str, float]], console: Con
 
 def show_price(figures: Mapping[str, Any], console: Console) -> None:
     """Print what `price` has returned."""
-    table = Table(title="What one certificate costs")
+    table = Table(title="What it costs")
     table.add_column("what")
     table.add_column("per Domain", justify="right")
     idle = figures["operator_cpu_share_idle"]

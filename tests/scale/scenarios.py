@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from types import ModuleType
 
-from scale import burst, failover, latency, policy, renewal
+from scale import burst, curve, failover, latency, policy, renewal, restart
 
 #: Those that need nothing of an operator but that it obtains certificates.
 FOR_ALL = ("latency", "burst")
@@ -12,7 +12,9 @@ _MODULES: dict[str, ModuleType] = {
     "burst": burst,
     "renewal": renewal,
     "policy": policy,
+    "restart": restart,
     "failover": failover,
+    "curve": curve,
 }
 #: What `make bench` runs: some minutes.
 USUAL = ("latency", "burst-50", "burst-200", "failover")
@@ -23,7 +25,10 @@ ALL = (
     "burst-1000",
     "renewal-1000",
     "policy-1000",
+    "restart-1000",
+    "restart-10000",
     "failover",
+    "curve-10000",
 )
 
 

@@ -30,6 +30,7 @@ class Stand:
         console: where figures go.
         operator: the driver's name.
         limit: seconds that a scenario may wait for one thing; 0: by its size.
+        idle_seconds: how long an idle operator is watched where that is a figure of its own.
         fresh: start the operator anew for each scenario, so that its memory tells of that one only.
     """
 
@@ -38,6 +39,7 @@ class Stand:
     operator: str = "certward"
     limit: float = 0.0
     fresh: bool = True
+    idle_seconds: float = 60.0
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     @property

@@ -53,11 +53,7 @@ class Certward:
         for number, hostname in enumerate(hostnames, first):
             self._where[hostname] = (self.namespaces[number % len(self.namespaces)], f"d{number}")
 
-        def create(hostname: str) -> None:
-            namespace, name = self._where[hostname]
-            self.create(namespace, "domains", "Domain", name, {"hostname": hostname, "appRef": {"name": APP}})
-
-        self._for_each(create, hostnames)
+        self._for_each(self._create_domain, hostnames)
 
     def ready(self) -> Mapping[str, float]:
         """When each hostname was first seen to be Ready."""
@@ -99,6 +95,16 @@ class Certward:
         """Have each change of a requested Domain told: hostname, body, time.monotonic(). In the watch's thread."""
         self._listeners.append(listener)
 
+    def request_in(self, namespace: str, hostname: str) -> None:
+        """Create a Domain in a namespace of one's choice."""
+        self._where[hostname] = (namespace, f"d{len(self._where)}")
+        self._create_domain(hostname)
+
+    def has_seen(self, hostname: str) -> bool:
+        """Tell whether the watch has shown the Domain."""
+        with self._lock:
+            return hostname in self._bodies
+
     def body(self, hostname: str) -> Body:
         """The Domain as last seen."""
         with self._lock:
@@ -118,6 +124,10 @@ class Certward:
         """Create one of the operator's own objects."""
         body = {"apiVersion": "/".join(API), "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}
         self._custom.create_namespaced_custom_object(*API, namespace, plural, body, _request_timeout=30)
+
+    def _create_domain(self, hostname: str) -> None:
+        namespace, name = self._where[hostname]
+        self.create(namespace, "domains", "Domain", name, {"hostname": hostname, "appRef": {"name": APP}})
 
     @staticmethod
     def _for_each(do: Callable[[str], None], hostnames: Sequence[str]) -> None:

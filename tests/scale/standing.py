@@ -1,0 +1,212 @@
+"""Many Domains that are served, without an ACME order for each and without a real ingress.
+
+Apps, Domains and certificate Secrets (of a CA of the bench's own) are written while no operator runs; then the operator
+converges: it reads the Secrets, writes the routes, makes its handshakes and writes the statuses. An SNI server serves
+what the Secrets hold. A Domain that comes later is issued by ACME as ever: its challenge goes the same way in.
+"""
+
+import base64
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from kubernetes import client, watch
+
+from certward.model.resources import Domain
+from certward.names import LABEL_MANAGED_BY, MANAGED_BY
+from certward.render.manifests import ANNOTATION_HOSTNAME, certificate_secret
+from cluster import processes, progress, served
+from cluster.errors import ClusterError
+from cluster.paths import write_atomically
+from cluster.ports import Ports
+from cluster.proofs import condition
+from scale import following, sni_server, stages
+from scale.drivers.certward import Certward
+from scale.handshakes import Prover
+from scale.local_ca import LocalCA
+from scale.stand import Stand
+
+HOW = (
+    "Apps, Domains and Secrets (certificates of a CA of the bench, ECDSA P-256) were written with the operator down; "
+    "the operator then wrote routes and statuses. An SNI server of the bench stood in for the ingress and knew no "
+    "routes. Policy: modern of 2018-06. Probes as configured by default: every 10 min, 2 a second."
+)
+#: The product's own defaults, in the place of those of the local cluster, which looks more often.
+PATCH = {"probe": {"interval": "10m", "perSecond": 2}}
+_QUIET_SECONDS = 3.0
+_AT_ONCE = 8
+
+
+class Standing:
+    """A population in a cluster; from `world`."""
+
+    def __init__(self, stand: Stand, driver: Certward, folder: Path) -> None:
+        self.stand, self.driver = stand, driver
+        self._core = client.CoreV1Api(stand.cluster.api)
+        self._folder = folder
+        self._authority = LocalCA()
+        self._stop = threading.Event()
+        self._mirror = threading.Thread(target=self._follow_secrets, daemon=True)
+        self._mirror.start()
+
+    def close(self) -> None:
+        """Follow no longer."""
+        self._stop.set()
+        self._mirror.join(10)
+
+    @contextmanager
+    def prover(self) -> Iterator[Prover]:
+        """Handshakes with the SNI server that trust Pebble and the bench's own CA."""
+        trust = served.trusting(Path(self.stand.cluster.env["CLUSTER_CA"]))
+        trust.load_verify_locations(cadata=ssl.PEM_cert_to_DER_cert(self._authority.pem.decode()))
+        prover = Prover(self.stand.cluster.env["CLUSTER_HTTPS"], trust)
+        try:
+            yield prover
+        finally:
+            prover.close()
+
+    def populate(self, hostnames: Sequence[str]) -> None:
+        """Write a Domain and a Secret for each, while no operator runs."""
+        if self.driver.pids():
+            raise ClusterError("an operator runs, which would order what is about to be written")
+        with progress.ticking(f"writing {len(hostnames)} Domains and their Secrets"):
+            self.driver.request(hostnames)
+            known = {"seen": lambda: sum(map(self.driver.has_seen, hostnames))}
+            following.everything(known, len(hostnames), "Domains", self.stand.patience(len(hostnames)), every=0.2)
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                for _ in pool.map(self._write_secret, hostnames):
+                    pass
+
+    def converge(self, hostnames: Sequence[str]) -> float:
+        """Let the operator run until nothing is left for it to do; returns how many seconds that took."""
+        started = time.monotonic()
+        self.stand.cluster.up(operators=1, ingress="none", patch=PATCH)
+        todo = set(hostnames)
+
+        def settled() -> int:
+            todo.difference_update([hostname for hostname in todo if _is_settled(self.driver.body(hostname))])
+            return len(hostnames) - len(todo)
+
+        def trouble() -> str:
+            one = next(iter(todo), "")
+            return f"{one} says: {self.driver.body(one).get('status')}" if one else ""
+
+        limit = self.stand.patience(len(hostnames))
+        what = f"{len(hostnames)} converge"
+        following.everything({"settled": settled}, len(hostnames), what, limit, trouble=trouble, every=0.5)
+        self.calm(limit)
+        return time.monotonic() - started
+
+    def calm(self, limit: float) -> None:
+        """Wait until the operator has nothing due and has written nothing for some seconds."""
+        last: tuple[float, float] = (-1.0, time.monotonic())
+
+        def is_calm() -> bool:
+            nonlocal last
+            told = stages.metrics(self.stand.cluster)
+            due = told.get(("certward_queue_keys", (("state", "due"),)), 0.0)
+            unseen = told.get(("certward_unseen_objects", ()), 1.0)
+            writes = sum(
+                value
+                for (name, labels), value in told.items()
+                if name == "certward_api_requests_total" and dict(labels)["verb"] != "GET"
+                if dict(labels)["kind"] != "Lease"
+            )
+            if due or unseen or writes != last[0]:
+                last = (writes, time.monotonic())
+            return time.monotonic() - last[1] > _QUIET_SECONDS
+
+        following.until(is_calm, "the operator has nothing left to do", limit, every=1.0)
+
+    def _write_secret(self, hostname: str) -> None:
+        domain = Domain.from_body(self.driver.body(hostname))
+        chain, key = self._authority.issue(hostname)
+        write_atomically(self._folder / f"{hostname}.pem", chain + key, 0o600)
+        manifest = certificate_secret(domain, chain_pem=chain, key_pem=key, issuer="pebble")
+        self._core.create_namespaced_secret(domain.meta.namespace, manifest, _request_timeout=30)
+
+    def _follow_secrets(self) -> None:
+        """Have the SNI server serve what the operator stores from now on."""
+        selector = {"label_selector": f"{LABEL_MANAGED_BY}={MANAGED_BY}"}
+        version = ""
+        while not self._stop.is_set():
+            try:
+                if not version:
+                    version = self._core.list_secret_for_all_namespaces(limit=1, **selector).metadata.resource_version
+                stream = watch.Watch().stream(
+                    self._core.list_secret_for_all_namespaces,
+                    resource_version=version,
+                    timeout_seconds=3,
+                    **selector,
+                )
+                for event in stream:
+                    version = event["raw_object"]["metadata"]["resourceVersion"]
+                    if event["type"] in ("ADDED", "MODIFIED"):
+                        self._take_up(event["raw_object"])
+            except (client.ApiException, urllib3.exceptions.HTTPError, OSError):
+                version = ""
+                self._stop.wait(0.2)
+
+    def _take_up(self, secret: dict[str, Any]) -> None:
+        hostname = (secret["metadata"].get("annotations") or {}).get(ANNOTATION_HOSTNAME)
+        data = secret.get("data") or {}
+        if hostname and data.get("tls.crt") and data.get("tls.key"):
+            pem = base64.b64decode(data["tls.crt"]) + base64.b64decode(data["tls.key"])
+            write_atomically(self._folder / f"{Path(hostname).name}.pem", pem, 0o600)
+
+
+def _is_settled(body: dict[str, Any]) -> bool:
+    wanted = ("Ready", "Served", "PolicyEnforced")
+    return all(condition(body, kind).get("status") == "True" for kind in wanted)
+
+
+@contextmanager
+def world(stand: Stand, namespaces: int) -> Iterator[Standing]:
+    """A cluster with no operator, an SNI server in place of its ingress, and namespaces with an App and a policy."""
+    stand.cluster.up(operators=0)  # with the ingress, whose definitions stay
+    stand.cluster.up(operators=0, ingress="none", patch=PATCH)
+    with (
+        tempfile.TemporaryDirectory(prefix="certward-bench-") as folder,
+        _serving(stand, Path(folder)),
+        stand.certward(namespaces) as driver,
+    ):
+        for namespace in driver.namespaces:
+            driver.create(namespace, "tlspolicies", "TLSPolicy", "bench", {"profile": "modern", "revision": "2018-06"})
+        standing = Standing(stand, driver, Path(folder))
+        try:
+            yield standing
+        finally:
+            standing.close()
+            # Without its operator, so that what is deleted is not repaired meanwhile.
+            stand.cluster.up(operators=0, ingress="none", patch=PATCH)
+
+
+@contextmanager
+def _serving(stand: Stand, folder: Path) -> Iterator[None]:
+    env = stand.cluster.env
+    answerer = f"127.0.0.1:{Ports(stand.cluster.state.root / 'ports.json').get('http01')}"
+    argv = [sys.executable, sni_server.__file__, str(folder)]
+    argv += ["--https", env["CLUSTER_HTTPS"], "--http", env["CLUSTER_HTTP"], "--answerer", answerer]
+    conf = sni_server.openssl_conf(folder / "openssl.cnf")
+    log = processes.log_file(stand.cluster.state, "sni-server")
+    with (
+        log.open("ab") as errors,
+        subprocess.Popen(
+            argv, env={"OPENSSL_CONF": str(conf)}, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as server,
+    ):
+        try:
+            if server.stdout is None or server.stdout.readline().strip() != "listening":
+                raise ClusterError(f"the SNI server does not start; see {log}")
+            yield
+        finally:
+            server.terminate()
