@@ -23,7 +23,7 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
     points: list[dict[str, Any]] = []
     hostnames: list[str] = []
     with standing.world(stand, min(NAMESPACES, size)) as population:
-        late = restart.place_for_late(population.driver)
+        late = population.place_for_late()
         for target in _sizes(size):
             _stop(stand)
             more = stand.hostnames(target - len(hostnames))

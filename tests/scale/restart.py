@@ -1,4 +1,4 @@
-"""The operator stopped and started among many Domains that are served: how soon it is of use again, and what it costs."""
+"""The operator stopped and started among many Domains that are served: how soon it is of use, and what it costs."""
 
 import signal
 import threading
@@ -14,7 +14,6 @@ from cluster import operator_process, processes
 from cluster.errors import ClusterError
 from cluster.ports import Ports
 from scale import following, standing
-from scale.drivers.certward import Certward
 from scale.meter import Meter, cpu_seconds, memory
 from scale.stand import NAMESPACES, Stand
 from scale.standing import Standing
@@ -31,21 +30,11 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
     """Have `size` Domains converged, then restart the operator; return times in seconds from its start."""
     with standing.world(stand, min(NAMESPACES, size)) as population:
         hostnames = stand.hostnames(size)
-        late = place_for_late(population.driver)
+        late = population.place_for_late()
         population.populate(hostnames)
         took = population.converge(hostnames)
         figures = restarted(stand, population, size, late)
     return {**figures, "converged_after_seconds": round(took, 1), "how": standing.HOW}
-
-
-def place_for_late(driver: Certward) -> str:
-    """Make the namespace of the Domain that comes at the start, apart from those that must not be written to."""
-    others = driver.namespaces
-    driver.namespaces = []
-    driver.prepare(1)
-    (late,) = driver.namespaces
-    driver.namespaces = others
-    return late
 
 
 def restarted(stand: Stand, population: Standing, size: int, late: str) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """A tiny ingress in place of a real one: certificates by SNI, and the challenge path led to the operator's answerer.
 
 For more hosts than a real ingress holds on a small machine. It serves `FOLDER/<hostname>.pem` (chain and key), read
-anew when the file changes, by TLS 1.2 with the suites and groups of profile modern of revision 2018-06; it knows no
-routes. It is started with OPENSSL_CONF naming `openssl_conf`'s file, since Python cannot set groups by itself.
+anew when the file changes, by TLS 1.2 with the suites and groups of profile modern of revision 2018-06. Plain HTTP goes
+to the answerer for hosts that have a `.route` there, and is answered by 404 for others. It is started with OPENSSL_CONF
+naming `openssl_conf`'s file, since Python cannot set groups by itself.
 """
 
 import argparse
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import ssl
 import sys
@@ -25,6 +27,7 @@ _SUITES = (
 _MOST_CONTEXTS = 2000
 _PATIENCE = 5.0
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _MAXIMUM_REQUEST = 16 * 1024
 
 
@@ -90,7 +93,7 @@ async def _serve(folder: Path, https: str, http: str, answerer: str) -> None:
     of_tls, of_http = _split(https), _split(http)
     async with (
         await asyncio.start_server(_answer, *of_tls, ssl=context, ssl_handshake_timeout=_PATIENCE, backlog=512),
-        await asyncio.start_server(lambda r, w: _relay(r, w, answerer), *of_http, backlog=512),
+        await asyncio.start_server(lambda r, w: _relay(r, w, folder, answerer), *of_http, backlog=512),
     ):
         print("listening", flush=True)
         await stop.wait()
@@ -105,11 +108,17 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
-async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answerer: str) -> None:
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, folder: Path, answerer: str) -> None:
     """One request and its answer."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
         async with asyncio.timeout(_PATIENCE):
             request = await reader.readuntil(b"\r\n\r\n")
+            found = re.search(rb"^host: *([^:\r]+)", request, re.IGNORECASE | re.MULTILINE)
+            if found is None or not (folder / f"{Path(found[1].decode(errors='replace')).name}.route").exists():
+                writer.write(_NOT_FOUND)
+                await writer.drain()
+                writer.close()
+                return
             there, back = await asyncio.open_connection(*_split(answerer))
             back.write(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
             while data := await there.read(_MAXIMUM_REQUEST):

@@ -5,12 +5,10 @@ converges: it reads the Secrets, writes the routes, makes its handshakes and wri
 what the Secrets hold. A Domain that comes later is issued by ACME as ever: its challenge goes the same way in.
 """
 
-import base64
 import ssl
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,27 +16,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import urllib3
-from kubernetes import client, watch
+from kubernetes import client
 
 from certward.model.resources import Domain
-from certward.names import LABEL_MANAGED_BY, MANAGED_BY
-from certward.render.manifests import ANNOTATION_HOSTNAME, certificate_secret
+from certward.render.manifests import certificate_secret
 from cluster import processes, progress, served
 from cluster.errors import ClusterError
-from cluster.paths import write_atomically
 from cluster.ports import Ports
 from cluster.proofs import condition
 from scale import following, sni_server, stages
 from scale.drivers.certward import Certward
 from scale.handshakes import Prover
 from scale.local_ca import LocalCA
+from scale.mirror import Mirror
 from scale.stand import Stand
 
 HOW = (
     "Apps, Domains and Secrets (certificates of a CA of the bench, ECDSA P-256) were written with the operator down; "
-    "the operator then wrote routes and statuses. An SNI server of the bench stood in for the ingress and knew no "
-    "routes. Policy: modern of 2018-06. Probes as configured by default: every 10 min, 2 a second."
+    "the operator then wrote routes and statuses. An SNI server of the bench stood in for the ingress and looked "
+    "at no routes but those of challenges. Policy: modern of 2018-06. Probes as by default: every 10 min, 2 a second."
 )
 #: The product's own defaults, in the place of those of the local cluster, which looks more often.
 PATCH = {"probe": {"interval": "10m", "perSecond": 2}}
@@ -52,16 +48,26 @@ class Standing:
     def __init__(self, stand: Stand, driver: Certward, folder: Path) -> None:
         self.stand, self.driver = stand, driver
         self._core = client.CoreV1Api(stand.cluster.api)
-        self._folder = folder
         self._authority = LocalCA()
-        self._stop = threading.Event()
-        self._mirror = threading.Thread(target=self._follow_secrets, daemon=True)
-        self._mirror.start()
+        self._mirror = Mirror(stand.cluster.api, folder)
 
     def close(self) -> None:
         """Follow no longer."""
-        self._stop.set()
-        self._mirror.join(10)
+        self._mirror.close()
+
+    def set_policy(self, namespace: str) -> None:
+        """Have Apps there be served as the SNI server serves."""
+        spec = {"profile": "modern", "revision": "2018-06"}
+        self.driver.create(namespace, "tlspolicies", "TLSPolicy", "bench", spec)
+
+    def place_for_late(self) -> str:
+        """Make a namespace for Domains that come later, apart from those that must not be written to."""
+        others, self.driver.namespaces = self.driver.namespaces, []
+        self.driver.prepare(1)
+        (late,) = self.driver.namespaces
+        self.driver.namespaces = others
+        self.set_policy(late)
+        return late
 
     @contextmanager
     def prover(self) -> Iterator[Prover]:
@@ -78,6 +84,7 @@ class Standing:
         """Write a Domain and a Secret for each, while no operator runs."""
         if self.driver.pids():
             raise ClusterError("an operator runs, which would order what is about to be written")
+        self._mirror.turn_off()
         with progress.ticking(f"writing {len(hostnames)} Domains and their Secrets"):
             self.driver.request(hostnames)
             known = {"seen": lambda: sum(map(self.driver.has_seen, hostnames))}
@@ -104,6 +111,7 @@ class Standing:
         what = f"{len(hostnames)} converge"
         following.everything({"settled": settled}, len(hostnames), what, limit, trouble=trouble, every=0.5)
         self.calm(limit)
+        self._mirror.turn_on()
         return time.monotonic() - started
 
     def calm(self, limit: float) -> None:
@@ -130,38 +138,9 @@ class Standing:
     def _write_secret(self, hostname: str) -> None:
         domain = Domain.from_body(self.driver.body(hostname))
         chain, key = self._authority.issue(hostname)
-        write_atomically(self._folder / f"{hostname}.pem", chain + key, 0o600)
+        self._mirror.put(hostname, chain + key)
         manifest = certificate_secret(domain, chain_pem=chain, key_pem=key, issuer="pebble")
         self._core.create_namespaced_secret(domain.meta.namespace, manifest, _request_timeout=30)
-
-    def _follow_secrets(self) -> None:
-        """Have the SNI server serve what the operator stores from now on."""
-        selector = {"label_selector": f"{LABEL_MANAGED_BY}={MANAGED_BY}"}
-        version = ""
-        while not self._stop.is_set():
-            try:
-                if not version:
-                    version = self._core.list_secret_for_all_namespaces(limit=1, **selector).metadata.resource_version
-                stream = watch.Watch().stream(
-                    self._core.list_secret_for_all_namespaces,
-                    resource_version=version,
-                    timeout_seconds=3,
-                    **selector,
-                )
-                for event in stream:
-                    version = event["raw_object"]["metadata"]["resourceVersion"]
-                    if event["type"] in ("ADDED", "MODIFIED"):
-                        self._take_up(event["raw_object"])
-            except (client.ApiException, urllib3.exceptions.HTTPError, OSError):
-                version = ""
-                self._stop.wait(0.2)
-
-    def _take_up(self, secret: dict[str, Any]) -> None:
-        hostname = (secret["metadata"].get("annotations") or {}).get(ANNOTATION_HOSTNAME)
-        data = secret.get("data") or {}
-        if hostname and data.get("tls.crt") and data.get("tls.key"):
-            pem = base64.b64decode(data["tls.crt"]) + base64.b64decode(data["tls.key"])
-            write_atomically(self._folder / f"{Path(hostname).name}.pem", pem, 0o600)
 
 
 def _is_settled(body: dict[str, Any]) -> bool:
@@ -179,10 +158,10 @@ def world(stand: Stand, namespaces: int) -> Iterator[Standing]:
         _serving(stand, Path(folder)),
         stand.certward(namespaces) as driver,
     ):
-        for namespace in driver.namespaces:
-            driver.create(namespace, "tlspolicies", "TLSPolicy", "bench", {"profile": "modern", "revision": "2018-06"})
         standing = Standing(stand, driver, Path(folder))
         try:
+            for namespace in driver.namespaces:
+                standing.set_policy(namespace)
             yield standing
         finally:
             standing.close()
