@@ -24,7 +24,7 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
     hostnames: list[str] = []
     with standing.world(stand, min(NAMESPACES, size)) as population:
         late = population.place_for_late()
-        for target in _sizes(size):
+        for target in sizes(size):
             _stop(stand)
             more = stand.hostnames(target - len(hostnames))
             population.populate(more)
@@ -40,9 +40,10 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
     return {"points": points, "how": standing.HOW}
 
 
-def _sizes(size: int) -> list[int]:
+def sizes(size: int) -> list[int]:
+    """Return at which numbers of Domains to measure, up to `size`."""
     known = [each for each in _SIZES if each < size]
-    return [*(known or [max(size // _SMALL, 1)]), size]
+    return sorted({*(known or [max(size // _SMALL, 1)]), size})
 
 
 def _stop(stand: Stand) -> None:

@@ -140,8 +140,9 @@ def markdown(results: Iterable[Result]) -> Iterator[str]:
             yield _row(_label(result), result, columns)
         yield ""
     for where in dict.fromkeys(_where(result) for result in all_of):
-        labels = ", ".join(_label(result) for result in all_of if _where(result) == where)
-        yield f"{where}: {labels}."
+        of_it = [result for result in all_of if _where(result) == where]
+        labels = ", ".join(f"{_label(result)} ({result['machine']['load_before']:.1f})" for result in of_it)
+        yield f"{where}. With the load of the machine before each: {labels}."
 
 
 def _row(label: str, result: Result, columns: Mapping[str, Callable[[Mapping[str, Any]], str]]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kubernetes import client
 
@@ -140,7 +140,8 @@ class Standing:
         chain, key = self._authority.issue(hostname)
         self._mirror.put(hostname, chain + key)
         manifest = certificate_secret(domain, chain_pem=chain, key_pem=key, issuer="pebble")
-        self._core.create_namespaced_secret(domain.meta.namespace, manifest, _request_timeout=30)
+        secret = cast("client.V1Secret", manifest)  # the client takes what is JSON already as well
+        self._core.create_namespaced_secret(domain.meta.namespace, secret, _request_timeout=30)
 
 
 def _is_settled(body: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import urllib3
 from kubernetes import client, watch
@@ -42,7 +42,7 @@ class DomainWatch:
             self._thread.join(_CONNECTION_SECONDS + 5)
 
     def _list(self) -> None:
-        found = self._custom.list_cluster_custom_object(*API, "domains")
+        found = cast("Body", self._custom.list_cluster_custom_object(*API, "domains"))
         self._version = found["metadata"]["resourceVersion"]
         for body in found["items"]:
             self._seen(body, time.monotonic())

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from kubernetes import client
 
@@ -83,8 +83,8 @@ class Certward:
         made = set(self.namespaces)
 
         def left() -> int:
-            found = self._custom.list_cluster_custom_object(*API, "domains")["items"]
-            return sum(body["metadata"]["namespace"] in made for body in found)
+            found = cast("Body", self._custom.list_cluster_custom_object(*API, "domains"))
+            return sum(body["metadata"]["namespace"] in made for body in found["items"])
 
         if made:
             following.until(lambda: not left(), "the Domains are deleted", _GONE_SECONDS, every=0.5)
