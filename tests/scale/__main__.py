@@ -13,6 +13,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # run by its path: tests/ has to be searched
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from kubernetes.client import ApiException
 from rich.console import Console
 from rich.markup import escape
 
@@ -60,7 +61,7 @@ def run(stand: Stand, scenario: Scenario, folder: Path) -> bool:
     stand.console.rule(f"{scenario.name}, {stand.operator}")
     try:
         figures = scenario.module.measure(stand, scenario.size)
-    except (ClusterError, NotInTime) as error:
+    except (ClusterError, NotInTime, ApiException, OSError) as error:
         print(f"error: {scenario.name}: {error}", file=sys.stderr, flush=True)
         results.keep_failure(scenario.name, stand.operator, str(error), load=load, folder=folder)
         return False

@@ -30,7 +30,7 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
 def load(stand: Stand, driver: Driver, hostnames: Sequence[str], prover: Prover | None) -> dict[str, Any]:
     """The burst itself, on a cluster and an operator that are there; without a prover nothing is proven."""
     size = len(hostnames)
-    idle = costs.idle_share(stand.cluster, driver)
+    idle = costs.idle_share(stand.cluster, driver, stand.quiet_seconds)
     before = stages.read(stand.cluster) if stand.has_ingress else {}
     meter = stand.meter(driver)
     figures: dict[str, Any] = {"domains": size}

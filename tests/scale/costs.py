@@ -14,13 +14,11 @@ from cluster.handle import Cluster
 from scale.drivers import Driver
 from scale.meter import Meter
 
-#: So long the operator is watched while nothing is asked of it, to take off what it costs by itself.
-_IDLE_SECONDS = 3.0
 #: What follows an issuance (the App's sums) is done by then; it belongs to the price.
 SETTLE_SECONDS = 1.0
 
 
-def idle_share(cluster: Cluster, driver: Driver, seconds: float = _IDLE_SECONDS) -> float:
+def idle_share(cluster: Cluster, driver: Driver, seconds: float) -> float:
     """Return the share of a core that the operator takes while nothing is asked of it; takes that many seconds."""
     meter = Meter(cluster, driver.pids(), driver.api_user())
     time.sleep(seconds)

@@ -33,7 +33,7 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
         first = _run(stand, driver, hostnames[0])
         stand.console.print(f"first of the namespace, not counted: {_words(first)}", highlight=False)
         time.sleep(costs.SETTLE_SECONDS)
-        idle = costs.idle_share(stand.cluster, driver)
+        idle = costs.idle_share(stand.cluster, driver, stand.quiet_seconds)
         before = stages.read(stand.cluster) if stand.has_ingress else {}
         meter = stand.meter(driver)
         runs = []

@@ -57,7 +57,7 @@ def _change(stand: Stand, driver: Certward, hostnames: Sequence[str]) -> dict[st
         return f"{left[0]} says: {condition(driver.body(left[0]), 'PolicyEnforced')}" if left else ""
 
     driver.on_change(on_change)
-    idle = costs.idle_share(stand.cluster, driver)
+    idle = costs.idle_share(stand.cluster, driver, stand.quiet_seconds)
     meter = stand.meter(driver)
     started = time.monotonic()
     for namespace in driver.namespaces:

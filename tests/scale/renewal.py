@@ -54,7 +54,7 @@ def _renew(stand: Stand, driver: Certward, hostnames: Sequence[str], prover: Pro
         return " ".join(filter(None, (example, prover.trouble())))
 
     driver.on_change(on_change)
-    idle = costs.idle_share(stand.cluster, driver)
+    idle = costs.idle_share(stand.cluster, driver, stand.quiet_seconds)
     stages_before = stages.read(stand.cluster)
     meter = stand.meter(driver)
     started = time.monotonic()

@@ -31,7 +31,9 @@ class Stand:
         operator: the driver's name.
         limit: seconds that a scenario may wait for one thing; 0: by its size.
         idle_seconds: how long an idle operator is watched where that is a figure of its own.
-        fresh: start the operator anew for each scenario, so that its memory tells of that one only.
+        quiet_seconds: how long it is watched before a load, to take off what it costs by itself.
+        fresh: start the operator anew for each scenario, so that its memory tells of that one only, and begin with
+            nothing left of the one before.
     """
 
     cluster: Cluster
@@ -40,6 +42,7 @@ class Stand:
     limit: float = 0.0
     fresh: bool = True
     idle_seconds: float = 60.0
+    quiet_seconds: float = 3.0
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     @property
@@ -73,6 +76,8 @@ class Stand:
     def driver(self, namespaces: int = NAMESPACES) -> Iterator[Driver]:
         """The operator with so many namespaces prepared; they are taken away afterwards."""
         driver = drivers.of(self.operator, self.cluster)
+        if isinstance(driver, Certward):
+            driver.is_patient = self.fresh
         try:
             driver.prepare(namespaces)
             yield driver

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any
 
 from kubernetes import client
 
@@ -21,7 +21,12 @@ _GONE_SECONDS = 600.0
 
 
 class Certward:
-    """The operator of this checkout. What is beyond the Protocol is for the scenarios that only it has."""
+    """The operator of this checkout. What is beyond the Protocol is for the scenarios that only it has.
+
+    Attributes:
+        namespaces: what `prepare` has made.
+        is_patient: `close` returns only when the namespaces are gone: what is being deleted costs as well.
+    """
 
     name = "certward"
 
@@ -34,12 +39,15 @@ class Certward:
         self._where: dict[str, tuple[str, str]] = {}
         self._listeners: list[Callable[[str, Body, float], None]] = []
         self._watch: DomainWatch | None = None
+        self._made: set[str] = set()
         self.namespaces: list[str] = []
+        self.is_patient = True
 
     def prepare(self, namespaces: int) -> None:
         """Make the namespaces, in each an App with a Service that answers; follow Domains from now on."""
         for _ in range(namespaces):
             self.namespaces.append(self._cluster.namespace("bench"))
+            self._made.add(self.namespaces[-1])
             self._cluster.backend(self.namespaces[-1], APP)
             spec = {"service": {"name": APP, "port": 8080}, "certificates": {"automatic": True}}
             self.create(self.namespaces[-1], "apps", "App", APP, spec)
@@ -76,18 +84,20 @@ class Certward:
         return f"system:serviceaccount:{operator_process.NAMESPACE}:{operator_process.SERVICE_ACCOUNT}"
 
     def close(self) -> None:
-        """Delete the namespaces, and return when their Domains are gone: what is being deleted costs as well."""
+        """Delete the Domains and their namespaces."""
         if self._watch is not None:
             self._watch.stop()
+        made = self._made
+        for namespace in made:
+            self._custom.delete_collection_namespaced_custom_object(*API, namespace, "domains")
         self._cluster.close()
-        made = set(self.namespaces)
+        core = client.CoreV1Api(self._cluster.api)
 
-        def left() -> int:
-            found = cast("Body", self._custom.list_cluster_custom_object(*API, "domains"))
-            return sum(body["metadata"]["namespace"] in made for body in found["items"])
+        def is_gone() -> bool:
+            return made.isdisjoint(each.metadata.name for each in core.list_namespace().items)
 
-        if made:
-            following.until(lambda: not left(), "the Domains are deleted", _GONE_SECONDS, every=0.5)
+        if made and self.is_patient:
+            following.until(is_gone, "what was made is deleted", _GONE_SECONDS, every=0.5)
 
     # For scenarios of our own.
 
