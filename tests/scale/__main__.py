@@ -17,7 +17,8 @@ from kubernetes.client import ApiException
 from rich.console import Console
 from rich.markup import escape
 
-from cluster import processes
+from cluster import processes, wish
+from cluster import up as cluster_up
 from cluster.errors import ClusterError
 from cluster.handle import Cluster
 from cluster.waiting import NotInTime
@@ -49,7 +50,7 @@ def main(arguments: list[str]) -> int:
     finally:
         cluster.close()
         if was_running:
-            cluster.up()
+            cluster_up.up(wish.from_environment())
         else:
             cluster.down()
     return 0 if all(outcomes) else 1
