@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cluster import progress
 from cluster.handle import Cluster
 from scale.drivers import Driver
 from scale.meter import Meter
@@ -20,6 +21,7 @@ SETTLE_SECONDS = 1.0
 
 def idle_share(cluster: Cluster, driver: Driver, seconds: float) -> float:
     """Return the share of a core that the operator takes while nothing is asked of it; takes that many seconds."""
+    progress.say(f"the operator is watched while it is idle, {seconds:g} s")
     meter = Meter(cluster, driver.pids(), driver.api_user())
     time.sleep(seconds)
     return meter.cpu() / meter.seconds()

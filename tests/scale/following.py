@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from cluster import progress
 from cluster.errors import ClusterError
 
-#: How often progress is told.
-_TELL_EVERY = 5.0
+#: When progress is told first, and how often from then on.
+_TELL_AFTER, _TELL_EVERY = 2.0, 5.0
 
 
 class TooLate(ClusterError):
@@ -53,7 +53,7 @@ def everything(
         TooLate: with the counts, and with what is missing.
     """
     started = time.monotonic()
-    tell_at = started + _TELL_EVERY
+    tell_at = started + _TELL_AFTER
     while True:
         now = {name: count() for name, count in counts.items()}
         at = time.monotonic()

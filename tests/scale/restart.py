@@ -77,7 +77,7 @@ def restarted(stand: Stand, population: Standing, size: int, late: str) -> dict[
     population.calm(limit)
     rss, busy = memory(pid), cpu_seconds(pid)
     idle = _idle_share(pid, stand.idle_seconds)
-    writes = _writes(meter, set(driver.namespaces))
+    writes, others = _writes(meter, set(driver.namespaces))
     if writes:
         raise ClusterError(f"{writes.total()} writes for Domains that had converged: {dict(writes)}")
     after = {f"{name}_after_seconds": round(at - started, 3) for name, at in moments.items()}
@@ -85,6 +85,7 @@ def restarted(stand: Stand, population: Standing, size: int, late: str) -> dict[
         "domains": size,
         **after,
         "writes": writes.total(),
+        "writes_elsewhere": dict(sorted(others.items())),
         "reads_per_domain": round(meter.api_requests()[1].total() / size, 2),
         "cpu_seconds_until_calm": round(busy, 2),
         "rss_mib": round(rss / 2**20, 1),
@@ -109,14 +110,16 @@ def _idle_share(pid: int, seconds: float) -> float:
     return (cpu_seconds(pid) - first) / (time.monotonic() - started)
 
 
-def _writes(meter: Meter, namespaces: set[str]) -> Counter[str]:
-    """What was written in these namespaces, by verb and resource; of reads the count is in `Meter.api_requests`."""
+def _writes(meter: Meter, namespaces: set[str]) -> tuple[Counter[str], Counter[str]]:
+    """-> what was written in these namespaces, and elsewhere, by verb and resource."""
     found: Counter[str] = Counter()
+    others: Counter[str] = Counter()
     for event in meter.api_events():
         ref = event.get("objectRef") or {}
-        if event["verb"] not in ("get", "list", "watch") and ref.get("namespace") in namespaces:
-            found[f"{event['verb']} {ref.get('resource')}"] += 1
-    return found
+        if event["verb"] not in ("get", "list", "watch"):
+            where = found if ref.get("namespace") in namespaces else others
+            where[f"{event['verb']} {ref.get('resource')}"] += 1
+    return found, others
 
 
 def show(figures: dict[str, Any], console: Console) -> None:
@@ -133,6 +136,8 @@ def show(figures: dict[str, Any], console: Console) -> None:
         table.add_row(label, f"{figures[f'{key}_after_seconds']:.2f} s")
     table.add_section()
     table.add_row("writes for converged Domains", str(figures["writes"]))
+    elsewhere = sum(figures["writes_elsewhere"].values())
+    table.add_row("writes elsewhere: for the new one, and the operator's own", str(elsewhere))
     table.add_row("reads for each", f"{figures['reads_per_domain']:.1f}")
     table.add_row("CPU until nothing was left to do", f"{figures['cpu_seconds_until_calm']:.1f} s")
     table.add_row("memory then", f"{figures['rss_mib']:.0f} MiB")

@@ -27,7 +27,7 @@ def keep(
         load: the machine's load before it began.
         folder: where to.
     """
-    return _write(scenario, operator, {"versions": versions(cluster), "figures": dict(figures)}, load, folder)
+    return _write(scenario, operator, {"versions": versions(cluster, operator), "figures": dict(figures)}, load, folder)
 
 
 def keep_failure(scenario: str, operator: str, words: str, *, load: float, folder: Path = FOLDER) -> Path:

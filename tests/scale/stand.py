@@ -83,6 +83,7 @@ class Stand:
             yield driver
         finally:
             driver.close()
+            self.cluster.close()  # what the driver has made through it
 
     @contextmanager
     def certward(self, namespaces: int = NAMESPACES) -> Iterator[Certward]:

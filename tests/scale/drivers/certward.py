@@ -94,7 +94,7 @@ class Certward:
         core = client.CoreV1Api(self._cluster.api)
 
         def is_gone() -> bool:
-            return made.isdisjoint(each.metadata.name for each in core.list_namespace().items)
+            return made.isdisjoint(each.metadata.name for each in core.list_namespace().items if each.metadata)
 
         if made and self.is_patient:
             try:
