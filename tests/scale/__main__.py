@@ -60,6 +60,9 @@ def run(stand: Stand, scenario: Scenario, folder: Path) -> bool:
     """Measure, show and keep one scenario; tells whether it came to its end."""
     load = os.getloadavg()[0]
     stand.console.rule(f"{scenario.name}, {stand.operator}")
+    cores = len(os.sched_getaffinity(0))
+    if load > cores:
+        print(f"the machine is busy (load {load:.1f} on {cores} cores): times will say little", file=sys.stderr)
     try:
         figures = scenario.module.measure(stand, scenario.size)
     except (ClusterError, NotInTime, ApiException, OSError) as error:

@@ -109,7 +109,9 @@ class Standing:
 
         limit = self.stand.patience(len(hostnames))
         what = f"{len(hostnames)} converge"
-        following.everything({"settled": settled}, len(hostnames), what, limit, trouble=trouble, every=0.5)
+        following.everything(
+            {"settled": settled}, len(hostnames), what, limit, trouble=trouble, every=max(0.5, len(hostnames) / 2000)
+        )
         self.calm(limit)
         self._mirror.turn_on()
         return time.monotonic() - started
