@@ -154,7 +154,9 @@ def _is_settled(body: dict[str, Any]) -> bool:
 @contextmanager
 def world(stand: Stand, namespaces: int) -> Iterator[Standing]:
     """A cluster with no operator, an SNI server in place of its ingress, and namespaces with an App and a policy."""
-    stand.cluster.up(operators=0)  # with the ingress, whose definitions stay
+    stand.cluster.up()  # with the ingress, whose definitions stay
+    with stand.certward(1):
+        pass  # the operator has its account now
     stand.cluster.up(operators=0, ingress="none", patch=PATCH)
     with (
         tempfile.TemporaryDirectory(prefix="certward-bench-") as folder,

@@ -8,6 +8,7 @@ from typing import Any
 
 from kubernetes import client
 
+from certward.names import ACCOUNT_SECRET
 from cluster import operator_process, progress
 from cluster.handle import Cluster
 from cluster.proofs import condition
@@ -18,6 +19,7 @@ APP = "bench"
 #: Connections by which objects are created, so that the client is not what limits a burst.
 _AT_ONCE = 8
 _GONE_SECONDS = 600.0
+_FIRST_SECONDS = 120.0
 
 
 class Certward:
@@ -44,7 +46,10 @@ class Certward:
         self.is_patient = True
 
     def prepare(self, namespaces: int) -> None:
-        """Make the namespaces, in each an App with a Service that answers; follow Domains from now on."""
+        """Make the namespaces, in each an App with a Service that answers; follow Domains from now on.
+
+        Where an operator runs, it has its account at the CA afterwards: that comes once, not with each load.
+        """
         for _ in range(namespaces):
             self.namespaces.append(self._cluster.namespace("bench"))
             self._made.add(self.namespaces[-1])
@@ -54,6 +59,8 @@ class Certward:
         if self._watch is None:
             self._watch = DomainWatch(self._cluster.api, self._seen)
             self._watch.start()
+            if self.pids():
+                self._have_account()
 
     def request(self, hostnames: Sequence[str]) -> None:
         """Create a Domain for each."""
@@ -137,6 +144,17 @@ class Certward:
         """Create one of the operator's own objects."""
         body = {"apiVersion": "/".join(API), "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}
         self._custom.create_namespaced_custom_object(*API, namespace, plural, body, _request_timeout=30)
+
+    def _have_account(self) -> None:
+        secrets = client.CoreV1Api(self._cluster.api).list_namespaced_secret(operator_process.NAMESPACE).items
+        if any(each.metadata and (each.metadata.name or "").startswith(ACCOUNT_SECRET) for each in secrets):
+            return
+        hostname = f"first.{self.namespaces[0]}.example.com"
+        self._where[hostname] = (self.namespaces[0], "first")
+        self._create_domain(hostname)
+        following.until(lambda: hostname in self.ready(), "the first certificate, with the account", _FIRST_SECONDS)
+        with self._lock:
+            del self._where[hostname], self._ready[hostname], self._bodies[hostname]
 
     def _create_domain(self, hostname: str) -> None:
         namespace, name = self._where[hostname]
