@@ -49,6 +49,7 @@ def sources():
         ledger=Ledger(CONFIG, client, NAMESPACE),
         queue=WorkQueue(),
         synced_age=lambda: 7.0,
+        unseen=lambda: 3,
         may_work=lambda: True,
         has_worked=lambda: True,
     )

@@ -38,6 +38,7 @@ from certward.acme.problems import Problem, ProblemReply, parse_problem, to_chal
 from certward.acme.transport import PEM_CHAIN, Reply
 from certward.errors import ChallengeFailed, OperatorError, RateLimited, Rejected, Retryable, Transient
 from certward.model import pki
+from certward.stages import stage
 
 # Each so many polls a pending order is looked at through an authorization: not every CA fails both at once.
 _LOOK_CLOSER = 4
@@ -134,6 +135,7 @@ def advance(issuer: Issuer, order: Order, csr: bytes | Callable[[], bytes]) -> O
         raise _error(issuer, order, reply) from reply
 
 
+@stage("ca order")
 def _place(issuer: Issuer, hostnames: Sequence[str], profile: str, replaces: str, challenge: str) -> Order:
     identifiers = [messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=name) for name in hostnames]
     request = _NewOrder(identifiers=identifiers, profile=profile or None, replaces=replaces or None)
@@ -155,6 +157,7 @@ def _authorize(issuer: Issuer, order: Order) -> Order:
     return _answer(issuer, order, waiting[0])
 
 
+@stage("ca authorization")
 def _look(issuer: Issuer, order: Order, authorization: Authorization) -> Order:
     """Read an authorization (RFC 8555, 7.5)."""
     reply = issuer.post(authorization.url)
@@ -184,6 +187,7 @@ def _not_offered(issuer: Issuer, document: dict[str, Any], challenge: str) -> Re
     return Rejected(reason, f"The CA {issuer.name} does not offer {challenge.upper()} for {subject}.")
 
 
+@stage("ca challenge")
 def _answer(issuer: Issuer, order: Order, authorization: Authorization) -> Order:
     """Tell the CA to validate (RFC 8555, 7.5.1)."""
     try:
@@ -198,10 +202,12 @@ def _answer(issuer: Issuer, order: Order, authorization: Authorization) -> Order
     return order.having(authorization, replace(authorization, answered=True), reply.retry_after)
 
 
+@stage("ca poll")
 def _poll(issuer: Issuer, order: Order) -> Order:
     return _seen(issuer, order, issuer.post(order.url))
 
 
+@stage("ca finalize")
 def _finalize(issuer: Issuer, order: Order, csr: bytes) -> Order:
     """Send the signing request (RFC 8555, 7.4)."""
     request = messages.CertificateRequest(csr=x509.load_der_x509_csr(csr))
@@ -215,6 +221,7 @@ def _finalize(issuer: Issuer, order: Order, csr: bytes) -> Order:
     return _seen(issuer, replace(order, polls=0), reply)
 
 
+@stage("ca certificate")
 def _download(issuer: Issuer, order: Order) -> Order:
     reply = issuer.post(order.certificate_url, accept=PEM_CHAIN)
     try:

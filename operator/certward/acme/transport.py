@@ -24,6 +24,7 @@ from certward.acme.problems import ProblemReply, parse_problem
 from certward.acme.tally import NO_ANSWER, Tally
 from certward.acme.tls import ContextAdapter
 from certward.errors import Transient
+from certward.stages import stage
 
 JSON = "application/json"
 PEM_CHAIN = "application/pem-certificate-chain"
@@ -164,7 +165,8 @@ class Transport:
 
     def _take_nonce(self, new_nonce_url: str) -> str:
         if not self._nonce:
-            response = self._send("HEAD", new_nonce_url, {})
+            with stage("ca nonce"):
+                response = self._send("HEAD", new_nonce_url, {})
             if not self._nonce:
                 try:
                     self._checked(response, new_nonce_url)

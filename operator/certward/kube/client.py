@@ -21,6 +21,7 @@ from certward.errors import Blocked, Conflict, OperatorError, Rejected, Transien
 from certward.kube.kinds import path_of
 from certward.model.resources import Resource
 from certward.names import API_VERSION, FIELD_MANAGER
+from certward.stages import stage
 
 Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML, and needs no YAML writer
@@ -208,14 +209,15 @@ class Client:
         url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             headers |= self._authorization()
-            answer = self._pool.request(
-                method,
-                url,
-                body=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
-                headers=headers,
-                timeout=self._timeout,
-                retries=False,
-            )
+            with stage(f"api {method} {kind}"):
+                answer = self._pool.request(
+                    method,
+                    url,
+                    body=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
+                    headers=headers,
+                    timeout=self._timeout,
+                    retries=False,
+                )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             self._count(method, kind, 0)
             raise Transient("APIServerUnavailable", f"the API server did not answer: {type(error).__name__}") from error

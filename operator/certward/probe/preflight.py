@@ -15,6 +15,7 @@ from certward.probe.pointing import look_up, look_up_target
 from certward.probe.preflight_outcome import Facts, Outcome, Preflight, Reason, RecordType
 from certward.probe.public import Address
 from certward.probe.resolver import Broken, Found, Unanswered
+from certward.stages import stage
 
 __all__ = ["Facts", "Outcome", "Preflight", "preflight"]
 
@@ -26,6 +27,7 @@ _NO_CONNECTION: Final = (Shown.SILENT, Shown.UNROUTED)
 _Looks = Sequence[tuple[Address, Look]]
 
 
+@stage("preflight from outside")
 def preflight(hostname: str, question: Preflight, fetcher: Fetcher) -> Outcome:
     """Look at a hostname as a CA will: its addresses, its CAA records, its challenge path at those addresses.
 

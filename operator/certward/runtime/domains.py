@@ -34,6 +34,7 @@ from certward.runtime.proving import Prover
 from certward.runtime.revocations import Revocations
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
+from certward.stages import stage
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +168,7 @@ class Domains:
             self._secrets.adopt(domain)
             _say(logging.INFO, domain, f"Secret {domain.secret_name} is taken up")
 
+    @stage("routes")
     def _keep_routes(self, observed: Observed, plan: Plan, memory: Memory) -> bool:
         """Make the ingress have what the plan says. False when somebody else's object is in the way."""
         domain, app = observed.domain, observed.app
@@ -232,6 +234,7 @@ class Domains:
         url = (plan.status.get("order") or {}).get("url", "")
         return bool(url) and url != (domain.status.get("order") or {}).get("url")
 
+    @stage("status")
     def _write(self, domain: Domain, plan: Plan, memory: Memory) -> set[Key]:
         wanted = dict(plan.status)
         if _same(domain.status, wanted):

@@ -26,6 +26,7 @@ from certward.runtime.policies import Policies
 from certward.runtime.secrets import Secrets
 from certward.runtime.services import Services
 from certward.runtime.troubles import Troubles
+from certward.stages import stage
 
 #: Without an App no profile is in force; this one is never rendered.
 _NOTHING = Effective(profiles.profile(profiles.REVISIONS[-1], "default"))
@@ -78,6 +79,7 @@ class Gatherer:
         most = timedelta(seconds=self._cache.count("Domain") / self._config.probe.per_second)
         return max(self._config.probe.interval, most)
 
+    @stage("gather")
     def gather(self, domain: Domain, memory: Memory, now: datetime) -> Observed:
         """Read everything that a decision about this Domain depends on.
 

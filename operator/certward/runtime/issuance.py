@@ -27,6 +27,7 @@ from certward.runtime.ordering import Ordering, request_of
 from certward.runtime.preflight import Preflights
 from certward.runtime.secrets import Secrets
 from certward.runtime.troubles import Troubles
+from certward.stages import stage
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Issuance:
         self._seeds = seeds
         self._local = threading.local()
 
+    @stage("issuance")
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         """Do one step.
 
@@ -184,7 +186,8 @@ class Issuance:
                 memory.wait_until = time.monotonic() + wait
                 return None
             if wait > 0:
-                time.sleep(wait)
+                with stage("ca wait"):
+                    time.sleep(wait)
         if memory.order and (early := _not_valid_for(memory.order.certificate_pem, observed)):
             memory.wait_until = time.monotonic() + early / timedelta(seconds=1)
         return None

@@ -5,6 +5,8 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram, disable_created_metrics
 
+from certward import stages
+
 # A second series for each counter, which nothing here needs.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -15,6 +17,13 @@ RECONCILE_SECONDS: Final = Histogram(
     ["kind"],
     buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30),
 )
+STAGE_SECONDS: Final = Histogram(
+    "certward_stage_seconds",
+    "Time that a stage of a pass has taken, without the stages within it.",
+    ["stage"],
+    buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2.5, 10),
+)
+stages.listen(lambda name, seconds: STAGE_SECONDS.labels(name).observe(seconds))
 BUGS: Final = Counter("certward_bugs", "Passes that ended with an unexpected exception; any is worth a report.")
 TIME_TO_CERTIFICATE: Final = Histogram(
     "certward_time_to_certificate_seconds",

@@ -327,6 +327,7 @@ class Operator:
             ledger=self._ledger,
             queue=self._queue,
             synced_age=lambda: time.monotonic() - self.reconciler.synced_at if self.reconciler.synced_at else 0.0,
+            unseen=self.reconciler.unseen,
             may_work=self._may_work,
             has_worked=lambda: self._keeper.has_begun,
         )

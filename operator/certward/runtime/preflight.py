@@ -26,6 +26,7 @@ from certward.runtime.flights import NO_PLACE, UNTIL_TOLD, Flights
 from certward.runtime.issuers import Issuers
 from certward.runtime.memory import Memory
 from certward.runtime.reports import Reports
+from certward.stages import stage
 
 #: How long the ingress may take to route a new challenge path before that counts as a failure.
 _PATIENCE = 20.0
@@ -63,6 +64,7 @@ class Preflights:
         self._is_busy = is_busy
         self._fetcher, self._flights, self._by_dns = fetcher, flights, by_dns
 
+    @stage("preflight")
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         """Take a look.
 

@@ -27,6 +27,7 @@ from certward.runtime.addresses import Address, Addresses
 from certward.runtime.classes import Classes
 from certward.runtime.memory import Memory
 from certward.runtime.reports import Reports
+from certward.stages import stage
 
 #: How long one go insists before the worker does something else.
 _BURST = 0.6
@@ -65,6 +66,7 @@ class Prover:
         self._reports = reports
         self._pacer = Pacer(config.probe.per_second)
 
+    @stage("proof")
     def prove(self, observed: Observed, facts: CertificateFacts, memory: Memory) -> timedelta | None:
         """Look at what is served and remember it in `memory.proof`.
 
@@ -164,6 +166,7 @@ class Prover:
             return "The ingress does not lead the host to the App yet."
         return ""
 
+    @stage("scan")
     def _scan(
         self, observed: Observed, facts: CertificateFacts, address: Address, proof: Proof, memory: Memory
     ) -> Proof:

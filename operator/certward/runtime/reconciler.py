@@ -23,6 +23,7 @@ from certward.runtime.metrics import BUGS, RECONCILE_SECONDS, RECONCILES
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.policies import Policies
 from certward.runtime.queue import WorkQueue
+from certward.stages import stage
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,9 @@ class Reconciler:
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(workers)
         ]
         self.synced_at = 0.0
+        self._unseen: set[Key] = set()
+        self._unseen_lock = threading.Lock()
+        self._began = 0.0
 
     def start(self) -> None:
         """Start the workers."""
@@ -177,9 +181,23 @@ class Reconciler:
 
     def enqueue_all(self) -> None:
         """Have everything looked at: this replica has become the leader."""
-        for kind in KINDS:
-            self.enqueue(self._cache.keys(kind.kind))
-        self.enqueue({Key("Namespace", "", key.namespace) for key in self._cache.keys("Domain")})
+        keys = {key for kind in KINDS for key in self._cache.keys(kind.kind)}
+        keys |= {Key("Namespace", "", key.namespace) for key in keys if key.kind == "Domain"}
+        with self._unseen_lock:
+            self._unseen, self._began = set(keys), time.monotonic()
+        self.enqueue(keys)
+
+    def unseen(self) -> int:
+        """How many of the objects that were there when this replica began to work have not been looked at since."""
+        return len(self._unseen)
+
+    def _saw(self, key: Key) -> None:
+        """All that belongs to an object has been compared with what there is, and written where it differed."""
+        with self._unseen_lock:
+            is_last = self._unseen == {key}
+            self._unseen.discard(key)
+        if is_last:
+            log.info("all objects have been looked at, %.1f s after the start of work", time.monotonic() - self._began)
 
     def _work(self) -> None:
         while not self._stop.is_set():
@@ -198,8 +216,10 @@ class Reconciler:
         started = time.monotonic()
         outcome = "done"
         try:
-            self._dispatch(key)
+            with stage(f"pass of {key.kind}"):
+                self._dispatch(key)
             self._failures.pop(key, None)
+            self._saw(key)
         except Conflict:
             outcome = "conflict"
             self._queue.add(key, 0.05)

@@ -33,6 +33,7 @@ class Sources:
 
     Attributes:
         synced_age: -> seconds since the last full LIST; 0 before the first one.
+        unseen: -> objects not looked at yet since this replica began to work.
         may_work: -> whether this replica works now.
         has_worked: -> whether it does or did; a replica that another one took over from ends.
     """
@@ -45,6 +46,7 @@ class Sources:
     ledger: Ledger
     queue: WorkQueue
     synced_age: Callable[[], float]
+    unseen: Callable[[], int]
     may_work: Callable[[], bool]
     has_worked: Callable[[], bool]
 
@@ -95,6 +97,11 @@ class StateCollector(Collector):
         keys = [(("due",), due), (("delayed",), delayed)]
         yield _gauges("certward_queue_keys", "Keys in the work queue.", ["state"], keys)
         yield _gauge("certward_queue_age_seconds", "Age of the oldest due key.", age)
+        yield _gauge(
+            "certward_unseen_objects",
+            "Objects that have not been looked at since this replica began to work.",
+            self._from.unseen(),
+        )
 
     def _budgets(self) -> Iterable[Metric]:
         usage = self._from.ledger.usage().items()
