@@ -138,7 +138,8 @@ def remove(cluster: Cluster) -> None:
         ("clusterrolebinding", f"{NAME}-bench"),
         ("namespace", NAME),
     ):
-        cluster.kubectl("delete", *what, "--ignore-not-found", "--wait=false")
+        # Waited for: the next `install` cannot fill a namespace that is going.
+        cluster.kubectl("delete", *what, "--ignore-not-found", "--timeout=60s")
 
 
 def _where(state: State) -> tuple[Ports, Pki]:
