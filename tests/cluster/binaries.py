@@ -24,7 +24,7 @@ KUBERNETES_VERSION = "v1.36.3"
 
 @dataclass(frozen=True)
 class _Build:
-    """A Go program: the folder of its go.mod, its package (`.`: ours in that folder), the linker's flags, build tags."""
+    """A Go program: the folder of its go.mod, its package (`.`: the folder's own), linker flags and build tags."""
 
     module: str
     package: str

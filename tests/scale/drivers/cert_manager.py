@@ -1,12 +1,14 @@
 """cert-manager under the same load: one Certificate for each hostname, with a ClusterIssuer at the cluster's CA.
 
 Real are its controllers, its ACME client, the API server, the CA and its validation. `challenge_answers` says what
-stands in for the solver's pods, `cert_manager_process` what is not run. In sum, against a real cluster:
+stands in for the solver's pods, `cert_manager_process` what does not run. Against a real cluster, that is
 
-- In cert-manager's favour: no pod has to start and no ingress to follow before a challenge can be answered; no
-  admission webhook; no leader election; its self-check needs no DNS (the proxy is asked, not the name).
-- Not in its favour: all of it shares this machine's cores, the answers to challenges included, which its pods would
-  give elsewhere. That is some milliseconds of CPU for each certificate.
+- in cert-manager's favour: no pod has to start and no ingress to follow before a challenge can be answered, so that the
+  first self-check passes, where it usually is repeated after 10 s; no admission webhook is called for its own objects;
+  no leader election; the self-check needs no DNS, since the proxy is asked and not the name;
+- against it: the answers to challenges are given on the same cores, by the driver. And where the CA is Pebble, which
+  names no Location when it finalizes, cert-manager first asks the empty URL, logs an error, and reads the order anew:
+  two writes more for each certificate, and no difference in time that could be measured.
 """
 
 import threading
@@ -14,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any
 
 from kubernetes import client
@@ -130,7 +133,13 @@ class CertManager:
         self._watching.stop()
         controllers.remove(self._cluster)
         self._answers.stop()
-        for each in self._custom.list_cluster_custom_object(*_CHALLENGES)["items"]:
+        try:
+            left = self._custom.list_cluster_custom_object(*_CHALLENGES)["items"]
+        except client.ApiException as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            left = []  # it never came as far as the definitions
+        for each in left:
             meta = each["metadata"]
             self._custom.patch_namespaced_custom_object(
                 *_CHALLENGES[:2],

@@ -44,7 +44,7 @@ class Settings:
 _RAISED = (
     "--concurrent-workers=200",
     "--max-concurrent-challenges=1000",
-    # Without effect here: to an API server with fairness of its own cert-manager sets itself no limit (since 1.20).
+    # Without effect here: for an API server that shares itself out fairly, as by default, it sets itself no limit.
     "--kube-api-qps=1000",
     "--kube-api-burst=2000",
 )

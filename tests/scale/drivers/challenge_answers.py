@@ -50,7 +50,7 @@ class ChallengeAnswers:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop both; twice is once."""
+        """Stop both; twice is once, and it need not have begun."""
         self._watching.stop()
         if self._thread.is_alive():
             self._server.shutdown()

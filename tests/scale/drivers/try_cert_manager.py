@@ -35,7 +35,7 @@ def measure(cluster: Cluster, driver: CertManager, count: int, timeout: float) -
     audit = Path(cluster.env["CLUSTER_AUDIT_LOG"])
     begun_at = audit.stat().st_size
     hostnames = [f"h{number}.{uuid.uuid4().hex[:8]}.example.com" for number in range(count)]
-    answered, cpu, begun = driver.answered, _cpu(driver), time.monotonic()
+    answered, cpu, own, begun = driver.answered, _cpu(driver), time.process_time(), time.monotonic()
     driver.request(hostnames)
     asked = time.monotonic() - begun
     try:
@@ -44,11 +44,12 @@ def measure(cluster: Cluster, driver: CertManager, count: int, timeout: float) -
         raise ClusterError(f"{error}: {driver.trouble()}") from error
     after = sorted(driver.ready()[hostname] - begun for hostname in hostnames)
     wait_for(lambda: driver.challenges() == 0, _QUIET_TIMEOUT, "all challenges are cleaned up")
-    spent = _cpu(driver) - cpu
+    spent, own = _cpu(driver) - cpu, time.process_time() - own
     writes = _writes(audit, begun_at, driver.api_user())
     print(f"{count} at once: created in {asked:.2f} s; Ready: first {after[0]:.2f} s, ", end="")
     print(f"median {statistics.median(after):.2f} s, last {after[-1]:.2f} s")
     print(f"  for each: {spent / count:.3f} s CPU, {writes.total() / count:.1f} writes, ", end="")
+    print(f"{own / count:.3f} s CPU of the driver, ", end="")
     print(f"{(driver.answered - answered) / count:.1f} challenge answers; peak RSS {_peak(driver)} MiB")
     print("  " + ", ".join(f"{what} {times / count:.1f}" for what, times in writes.most_common()))
 

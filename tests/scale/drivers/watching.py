@@ -1,5 +1,6 @@
 """A watch over one custom resource of the whole cluster, in a thread of its own."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -33,10 +34,12 @@ class Watching:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watch and its thread; twice is once."""
+        """End the watch and its thread; twice is once, and it need not have begun."""
         self._is_over.set()
-        if self._open is not None and self._thread.is_alive():
-            self._open.shutdown()
+        opened = self._open
+        if opened is not None:
+            with contextlib.suppress(ValueError, OSError):  # it has come to its own end meanwhile
+                opened.shutdown()
         if self._thread.ident is not None:
             self._thread.join()
 
