@@ -24,7 +24,7 @@ KUBERNETES_VERSION = "v1.36.3"
 
 @dataclass(frozen=True)
 class _Build:
-    """A Go program: the folder of its go.mod, its package, the linker's flags and build tags."""
+    """A Go program: the folder of its go.mod, its package (`.`: the folder's own), linker flags and build tags."""
 
     module: str
     package: str
@@ -41,6 +41,8 @@ _ENVOY_GATEWAY_FLAGS = (
 )
 # It discovers what to scrape in files and nowhere else, which leaves out the clients of twenty clouds.
 _PROMETHEUS_TAGS = "remove_all_sd"
+# By its version it names its solver's image and itself.
+_CERT_MANAGER_FLAGS = "-s -w -X github.com/cert-manager/cert-manager/pkg/util.AppVersion=v1.21.2"
 _BUILDS = {
     "pebble": _Build("pebble", "github.com/letsencrypt/pebble/v2/cmd/pebble"),
     "pebble-challtestsrv": _Build("pebble", "github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv"),
@@ -51,6 +53,7 @@ _BUILDS = {
     "promtool": _Build("prometheus", "github.com/prometheus/prometheus/cmd/promtool", tags=_PROMETHEUS_TAGS),
     "contour": _Build("contour", "github.com/projectcontour/contour/cmd/contour"),
     "envoy-gateway": _Build("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", _ENVOY_GATEWAY_FLAGS),
+    "cert-manager-controller": _Build("cert-manager-controller", ".", _CERT_MANAGER_FLAGS),
 }
 #: What every cluster needs.
 NEEDED = ("pebble", "pebble-challtestsrv", "etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
@@ -129,8 +132,8 @@ def _cached(build: _Build, name: str) -> Path:
 
 def _hash(module: Path, *more: str) -> str:
     digest = hashlib.sha256("\0".join(more).encode())
-    for file in ("go.mod", "go.sum"):
-        digest.update((module / file).read_bytes())
+    for file in (module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))):
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 

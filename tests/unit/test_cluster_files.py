@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shlex
 import socket
 import ssl
@@ -248,3 +249,11 @@ def test_a_failed_build_says_which_and_how_to_go_on(tmp_path: Path, monkeypatch:
     with pytest.raises(BuildFailed, match=r"(?s)building etcd failed.*no space left.*run the same again"):
         binaries.binary("etcd")
     assert not [file for file in (tmp_path / "cache").rglob("etcd*") if file.is_file()]
+
+
+def test_cert_manager_has_one_version_in_its_modules_and_in_what_it_says_of_itself() -> None:
+    sources = Path(binaries.__file__).parent
+    files = [(sources / folder / "go.mod").read_text() for folder in ("cert-manager", "cert-manager-controller")]
+    pinned = {found for text in files for found in re.findall(r"cert-manager/cert-manager (v[\d.]+)", text)}
+    assert len(pinned) == 1
+    assert binaries._CERT_MANAGER_FLAGS.endswith(f"AppVersion={pinned.pop()}")
