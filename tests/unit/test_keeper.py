@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from certward.errors import Rejected
 from certward.kube.cache import Cache
+from certward.runtime.holding import Holding
 from certward.runtime.keeper import Keeper
 from certward.runtime.queue import WorkQueue
 
@@ -13,19 +14,23 @@ def keeper_of(done, *, ensure, is_missing=False):
     """A keeper of a replica that holds the Lease; what it does is put into `done`."""
 
     def doing(*names, returns=()):
-        return SimpleNamespace(**{name: lambda *_, name=name: done.append(name) or returns for name in names})
+        return SimpleNamespace(**{name: lambda *_, name=name, **__: done.append(name) or returns for name in names})
 
+    lease = SimpleNamespace(holds=lambda _: True, held=lambda: frozenset({0}), leaving=frozenset)
     return Keeper(
         threading.Event(),
         Cache(),
         WorkQueue(),
-        lease=SimpleNamespace(is_leader=lambda: True),
-        reconciler=doing("resync", "enqueue", "enqueue_all"),
+        lease=lease,
+        holding=Holding(lease, 1),
+        intake=doing("resync", "enqueue", "enqueue_shard"),
+        reconciler=doing("leave_shard", returns=True),
+        account_care=SimpleNamespace(is_busy=lambda: False),
         issuers=doing("look_again"),
         policies=doing("load"),
-        ledger=doing("load", "due", "flush"),
+        ledger=doing("load", "due", "flush", "leave"),
         platform=SimpleNamespace(ensure=ensure, is_missing=is_missing),
-        dns01=doing("load", "sweep"),
+        dns01=doing("load", "sweep", "leave"),
         namespaces=doing("addresses"),
         memories=SimpleNamespace(),
     )
@@ -39,10 +44,8 @@ def test_the_platforms_names_hold_up_nobody_elses_certificates():
         raise Rejected("Forbidden", "the operator's account may not create Domain")
 
     keeper = keeper_of(done, ensure=refused)
-    assert not keeper.may_work()
     keeper.look()
-    assert keeper.may_work()
-    assert done.index("ensure") < done.index("enqueue_all")
+    assert done.index("ensure") < done.index("enqueue_shard")
     assert {"sweep", "flush", "addresses"} <= set(done)
     keeper.look()
     assert done.count("ensure") == 1, "tried again later"

@@ -1,6 +1,7 @@
 """What a process knows of a Domain beyond the API server: all of it can be lost without harm."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -216,3 +217,8 @@ class Memories:
         """Forget a Domain."""
         with self._lock:
             self._of.pop(key, None)
+
+    def drop_all(self, is_meant: Callable[[Key], bool]) -> None:
+        """Forget the Domains that are meant."""
+        with self._lock:
+            self._of = {key: known for key, known in self._of.items() if not is_meant(key)}
