@@ -1,57 +1,16 @@
 """When a replica takes the Lease, waits for it, or ends; the API server's part is a dictionary here."""
 
-import copy
 from types import SimpleNamespace
 
 import pytest
 
-from certward.errors import Conflict
-from certward.runtime import lease as module
-from certward.runtime import lease_record
 from certward.runtime.lease import Leadership
-
-
-class Server:
-    """Keeps Leases as the API server does: a write against an older version is a conflict."""
-
-    def __init__(self):
-        self.leases = {}
-        self.version = 0
-
-    @property
-    def lease(self):
-        return self.leases.get("certward")
-
-    def get(self, _kind, _namespace, name):
-        return copy.deepcopy(self.leases.get(name))
-
-    def create(self, lease):
-        if lease["metadata"]["name"] in self.leases:
-            raise Conflict("Conflict", "It exists.")
-        return self._keep(lease)
-
-    def replace(self, lease):
-        live = self.leases.get(lease["metadata"]["name"])
-        if live is None:
-            return None
-        if lease["metadata"]["resourceVersion"] != live["metadata"]["resourceVersion"]:
-            raise Conflict("Conflict", "It was changed.")
-        return self._keep(lease)
-
-    def _keep(self, lease):
-        self.version += 1
-        kept = copy.deepcopy(lease)
-        kept["metadata"]["resourceVersion"] = self.version
-        self.leases[kept["metadata"]["name"]] = kept
-        return copy.deepcopy(kept)
+from lease_server import Server, stopped_clock
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    now = SimpleNamespace(value=1000.0)
-    for each in (module, lease_record):
-        monkeypatch.setattr(each, "time", SimpleNamespace(monotonic=lambda: now.value))
-    return now
+    return stopped_clock(monkeypatch)
 
 
 def replica(server, name, ended=None):
