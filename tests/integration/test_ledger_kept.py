@@ -10,7 +10,8 @@ from certward.config.models import Config
 from certward.kube.client import Client
 from certward.model.resources import Key
 from certward.plan.turns import OrderRequest
-from certward.runtime.ledger import WRITE_SECONDS, Ledger
+from certward.runtime.ledger import Ledger
+from certward.runtime.ledger_keeping import WRITE_SECONDS
 from cluster.handle import Cluster
 from cluster.operator_process import NAMESPACE
 

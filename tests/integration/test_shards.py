@@ -71,6 +71,12 @@ def order_all(cluster: Cluster, shops: list[str], names: list[str]) -> None:
         observer.apply(cluster, namespace, *(observer.domain(name, namespace) for name in names))
 
 
+def are_settled(cluster: Cluster, shops: list[str], names: list[str]) -> bool:
+    """Whether these Domains are issued and Ready in every namespace."""
+    there = [observer.domains(cluster, namespace) for namespace in shops]
+    return all(observer.is_settled(found[name]) for found in there for name in names)
+
+
 def transitions(cluster: Cluster) -> list[int]:
     """How often the Lease of each shard has changed hands."""
     api = client.CoordinationV1Api(cluster.api)
@@ -154,3 +160,30 @@ def test_a_third_one_gets_a_share_and_one_that_ends_gives_its_own_away(cluster: 
     for shard, namespace in enumerate(shops):
         assert len(writers(audit, namespace)) <= 1 + changes[shard], (shard, writers(audit, namespace))
     assert not [name for name in processes.running(cluster.state) if name == leaver]
+
+
+@pytest.mark.usefixtures("two")
+def test_a_new_account_key_fails_no_order_of_a_replica_that_does_not_make_it(
+    cluster: Cluster, shops: list[str]
+) -> None:
+    logs = {name: len(cluster.operator_log(name)) for name in REPLICAS[:2]}
+    rollover, account = str(time.time_ns()), "certward-account-pebble"
+    order_all(cluster, shops, ["k0"])
+    body = {"metadata": {"annotations": {"certward.dev/rollover": rollover}}}
+    core = client.CoreV1Api(cluster.api)
+    core.patch_namespaced_secret(account, operator_process.NAMESPACE, body)
+
+    def is_handled() -> bool:
+        secret = core.read_namespaced_secret(account, operator_process.NAMESPACE)
+        return secret.metadata.annotations.get("certward.dev/rollover-handled") == rollover
+
+    names = ["k0"]
+    while not is_handled():  # orders come all the time
+        cluster.wait_for(lambda: is_handled() or are_settled(cluster, shops, names), 90, "certificates, or the key")
+        names.append(f"k{len(names)}")
+        order_all(cluster, shops, names[-1:])
+    for namespace in shops:
+        observer.until_settled(cluster, namespace, names)
+    told = "".join(cluster.operator_log(name)[end:] for name, end in logs.items())
+    assert "CARejected" not in told
+    assert "this is a mistake in Certward" not in told

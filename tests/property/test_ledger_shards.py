@@ -11,7 +11,8 @@ from certward.config.models import Config
 from certward.model.resources import Key
 from certward.plan.shards import shard_of
 from certward.plan.turns import OrderRequest
-from certward.runtime.ledger import WRITE_SECONDS, Ledger
+from certward.runtime.ledger import Ledger
+from certward.runtime.ledger_keeping import WRITE_SECONDS
 from shelf import NAMESPACE, Shelf
 
 HOUR = 3600

@@ -15,21 +15,20 @@ from functools import reduce
 from typing import Final
 
 from certward.config import Config
-from certward.errors import Conflict, OperatorError
+from certward.errors import OperatorError
 from certward.kube.client import Client
 from certward.model.resources import Domain, Key
 from certward.plan import turns
 from certward.plan.grants import Grants
 from certward.plan.turns import OrderRequest
 from certward.runtime.ledger_account import Account, Usage
+from certward.runtime.ledger_keeping import Keeping
 from certward.runtime.ledger_shards import Parts
 from certward.runtime.metrics import ORDERS_ENDED, ORDERS_PLACED
 from certward.runtime.registered import registered_domain
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two writes.
-WRITE_SECONDS: Final = 60.0
 #: How far wall clock and monotonic clock may drift apart, in seconds, before the clock counts as set.
 _JUMP: Final = 30.0
 
@@ -51,6 +50,7 @@ class Ledger:
         self._offset = clock() - monotonic()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._keeping = Keeping(self._lock, clock=clock, monotonic=monotonic, now=self._now)
         self._parts = {issuer.name: Parts(issuer, client, namespace, config.shards) for issuer in config.issuers}
 
     def ask(self, issuer: str, request: OrderRequest) -> timedelta | None:
@@ -180,7 +180,7 @@ class Ledger:
         with self._writing:
             for name, parts in self._parts.items():
                 if parts.has(shard):
-                    self._try_to_flush(name, parts.part(shard), is_last=True)
+                    self._keeping.keep(name, parts.part(shard), is_last=True)
                     with self._lock:
                         parts.leave(shard)
 
@@ -193,7 +193,7 @@ class Ledger:
         with self._writing:
             for name, parts in self._parts.items():
                 for account in parts.held():
-                    self._try_to_flush(name, account, is_last=is_last)
+                    self._keeping.keep(name, account, is_last=is_last)
                 self._look(name, parts)
 
     def _look(self, name: str, parts: Parts) -> None:
@@ -207,34 +207,6 @@ class Ledger:
             return
         with self._lock:
             parts.heard(found)
-
-    def _try_to_flush(self, name: str, account: Account, *, is_last: bool) -> None:
-        try:
-            self._flush(account, is_last=is_last)
-        except OperatorError as error:
-            account.is_changed = True
-            log.warning("the ledger of issuer %s could not be written: %s", name, error.message)
-
-    def _flush(self, account: Account, *, is_last: bool) -> None:
-        with self._lock:
-            is_due = account.is_changed and self._monotonic() - account.written_at >= WRITE_SECONDS
-            if not account.is_used or not (is_due or is_last):
-                return
-            account.written_at = self._monotonic()
-        try:
-            self._write(account)
-        except Conflict:
-            theirs = account.store.read(self._clock())
-            if theirs is not None:
-                with self._lock:
-                    account.merge(theirs, self._now())
-            self._write(account)
-
-    def _write(self, account: Account) -> None:
-        with self._lock:
-            snapshot = account.snapshot(self._now())
-        account.store.write(snapshot)
-        account.base = snapshot.books
 
     def _account(self, issuer: str, key: Key) -> Account | None:
         parts = self._parts.get(issuer)
