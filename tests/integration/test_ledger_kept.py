@@ -121,7 +121,7 @@ def test_what_somebody_has_spoilt_is_made_anew(world: World, caplog: pytest.LogC
 def test_the_fullest_ledger_fits_into_a_map(world: World) -> None:
     ledger = world.ledger()
     world.order(ledger, "x")
-    account = ledger._accounts[world.issuer]
+    account = ledger._parts[world.issuer].part(0)
     for number in range(20_000):
         asked = OrderRequest(Key("Domain", "n", str(number)), (f"www.registered-{number}.com",), datetime.now(UTC))
         account.budget.orders.recover(asked, world.now - number * 30)
