@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
     except OperatorError as error:
         sys.stderr.write(f"certward: {error.message}\n")
         return EXIT_FAILED
-    user_agent = f"certward/{__version__}"
+    user_agent = f"certward/{__version__} ({options.replica})"
     client = Client(api, user_agent=user_agent)
 
     stopping = threading.Event()
@@ -99,11 +99,11 @@ def main(argv: list[str] | None = None) -> int:
     threading.Thread(target=_start, args=(operator, ended), name="start", daemon=True).start()
     registry = kopf.OperatorRegistry()
     lifecycle.register(registry, lambda: credentials_of(api))
-    watch.register(registry, operator.reconciler)
+    watch.register(registry, operator.intake)
     # Not in the main thread, where kopf would take the signals for itself.
     watcher = threading.Thread(target=_watch, args=(registry, stopping, ended), name="watch", daemon=True)
     watcher.start()
-    routes = RouteWatch(Streams(api, user_agent=user_agent), operator.reconciler)
+    routes = RouteWatch(Streams(api, user_agent=user_agent), operator.intake)
     routes.start()
     while not stopping.wait(0.2) and not ended.is_set():
         pass

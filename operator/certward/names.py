@@ -17,6 +17,9 @@ ANNOTATION_REFRESH = f"{GROUP}/refresh"
 ANNOTATION_REVOKE = f"{GROUP}/revoke"
 #: On the Secret of an issuer's account: asks for a new key.
 ANNOTATION_ROLLOVER = f"{GROUP}/rollover"
+#: On a Lease: which replica asks for it, and into how many shards its holder splits the work (0: it is only about to).
+ANNOTATION_WANTED_BY = f"{GROUP}/wanted-by"
+ANNOTATION_SHARDS = f"{GROUP}/shards"
 #: On everything that Certward writes for a host: a digest of what was written.
 ANNOTATION_RENDERED = f"{GROUP}/rendered"
 

@@ -42,9 +42,11 @@ class Proxy:
         upstream: scheme, host and port of Pebble.
         ca: the file of roots for Pebble's listener.
         certificate: the file with certificate and key for this one.
+        delay: seconds before each request is passed on, as a CA far away or under load takes them.
     """
 
-    def __init__(self, upstream: str, *, ca: Path, certificate: Path) -> None:
+    def __init__(self, upstream: str, *, ca: Path, certificate: Path, delay: float = 0.0) -> None:
+        self._delay = delay
         self.plan: Plan = Peace()
         self.journal = Journal()
         self.retry_after = RETRY_AFTER
@@ -96,6 +98,7 @@ class Proxy:
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         at = time.time()
         body = await incoming.read()
+        await asyncio.sleep(self._delay)
         kind = kind_of(incoming.path)
         payload = payload_of(body)
         order = self._of.get(incoming.path)

@@ -10,7 +10,8 @@ from certward.config.models import Config
 from certward.kube.client import Client
 from certward.model.resources import Key
 from certward.plan.turns import OrderRequest
-from certward.runtime.ledger import WRITE_SECONDS, Ledger
+from certward.runtime.ledger import Ledger
+from certward.runtime.ledger_keeping import WRITE_SECONDS
 from cluster.handle import Cluster
 from cluster.operator_process import NAMESPACE
 
@@ -120,7 +121,7 @@ def test_what_somebody_has_spoilt_is_made_anew(world: World, caplog: pytest.LogC
 def test_the_fullest_ledger_fits_into_a_map(world: World) -> None:
     ledger = world.ledger()
     world.order(ledger, "x")
-    account = ledger._accounts[world.issuer]
+    account = ledger._parts[world.issuer].part(0)
     for number in range(20_000):
         asked = OrderRequest(Key("Domain", "n", str(number)), (f"www.registered-{number}.com",), datetime.now(UTC))
         account.budget.orders.recover(asked, world.now - number * 30)

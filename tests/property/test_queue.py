@@ -62,7 +62,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def clear(self):
-        self.queue.clear()
+        self.queue.drop(lambda _: True)
         self.due.clear()
         self.passed_over.clear()
 

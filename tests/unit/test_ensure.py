@@ -207,7 +207,7 @@ def test_what_was_listed_is_compared_without_being_read(shelf, clock):
     Ensurer(shelf, listed_every=600.0).present([manifest("x", owner="uid"), manifest("y", owner="uid")])
     shelf.there["y"]["spec"] = {"hosts": ["by hand"]}
     ensurer, looks = Ensurer(shown(shelf), listed_every=600.0), shelf.looks
-    assert ensurer.look_over("Service") == set()
+    assert ensurer.look_over("Service", is_new=True) == set()
     assert not ensurer.present([manifest("x", owner="uid")])
     assert ensurer.present([manifest("y", owner="uid")]), "put back"
     assert not ensurer.absent([("Service", "team-a", "z")])
@@ -220,7 +220,7 @@ def test_what_was_listed_is_compared_without_being_read(shelf, clock):
 @pytest.mark.usefixtures("clock")
 def test_what_has_come_since_the_list_is_taken_away_all_the_same(shelf):
     ensurer = Ensurer(shown(shelf), listed_every=600.0)
-    ensurer.look_over("Service")
+    ensurer.look_over("Service", is_new=True)
     ensurer.present([manifest(owner="uid")])
     assert ensurer.absent([("Service", "team-a", "x")])
     assert shelf.there == {}

@@ -5,29 +5,37 @@ from types import SimpleNamespace
 
 from certward.errors import Rejected
 from certward.kube.cache import Cache
+from certward.runtime.holding import Holding
 from certward.runtime.keeper import Keeper
 from certward.runtime.queue import WorkQueue
 
 
-def keeper_of(done, *, ensure, is_missing=False):
-    """A keeper of a replica that holds the Lease; what it does is put into `done`."""
+def keeper_of(done, *, ensure, is_missing=False, **others):
+    """A keeper of a replica that holds the Lease; what it does is put into `done`, and `others` are as they are."""
 
     def doing(*names, returns=()):
-        return SimpleNamespace(**{name: lambda *_, name=name: done.append(name) or returns for name in names})
+        return SimpleNamespace(**{name: lambda *_, name=name, **__: done.append(name) or returns for name in names})
 
+    lease = SimpleNamespace(holds=lambda _: True, held=lambda: frozenset({0}), leaving=frozenset)
+    parts = {
+        "lease": lease,
+        "holding": Holding(lease, 1),
+        "reconciler": doing("leave_shard", returns=True),
+        "account_care": SimpleNamespace(is_busy=lambda: False),
+    }
     return Keeper(
         threading.Event(),
         Cache(),
         WorkQueue(),
-        lease=SimpleNamespace(is_leader=lambda: True),
-        reconciler=doing("resync", "enqueue", "enqueue_all"),
+        **(parts | others),
+        intake=doing("resync", "enqueue", "enqueue_shard"),
         issuers=doing("look_again"),
         policies=doing("load"),
-        ledger=doing("load", "due", "flush"),
+        ledger=doing("load", "due", "flush", "leave"),
         platform=SimpleNamespace(ensure=ensure, is_missing=is_missing),
-        dns01=doing("load", "sweep"),
+        dns01=doing("load", "sweep", "leave"),
         namespaces=doing("addresses"),
-        memories=SimpleNamespace(),
+        memories=doing("drop_all"),
         drift=doing("look"),
         drift_every=600.0,
     )
@@ -41,10 +49,8 @@ def test_the_platforms_names_hold_up_nobody_elses_certificates():
         raise Rejected("Forbidden", "the operator's account may not create Domain")
 
     keeper = keeper_of(done, ensure=refused)
-    assert not keeper.may_work()
     keeper.look()
-    assert keeper.may_work()
-    assert done.index("ensure") < done.index("enqueue_all")
+    assert done.index("ensure") < done.index("enqueue_shard")
     assert {"sweep", "flush", "addresses"} <= set(done)
     keeper.look()
     assert done.count("ensure") == 1, "tried again later"
@@ -71,3 +77,30 @@ def test_an_object_of_the_platform_that_somebody_deletes_is_put_back_soon_and_no
     keeper.look()
     keeper.look()
     assert done.count("ensure") == 2
+
+
+def test_a_shard_is_given_up_only_when_nothing_of_it_is_worked_on_and_all_is_written():
+    done, is_idle, is_busy = [], [False, True, True], [True, False]
+    lease = SimpleNamespace(
+        holds=lambda _: False,
+        held=frozenset,
+        leaving=lambda: frozenset({0}),
+        let_go=lambda shard: done.append(f"let go {shard}"),
+    )
+    holding = Holding(lease, 4)
+    holding.begin(0)
+    keeper = keeper_of(
+        done,
+        ensure=lambda: None,
+        lease=lease,
+        holding=holding,
+        reconciler=SimpleNamespace(leave_shard=lambda _: is_idle.pop(0)),
+        account_care=SimpleNamespace(is_busy=lambda: is_busy.pop(0)),
+    )
+    keeper.look()
+    assert not holding.begun, "nothing more of it is taken up"
+    assert "leave" not in done
+    keeper.look()
+    assert "leave" not in done, "the accounts are being looked after"
+    keeper.look()
+    assert done[-4:] == ["leave", "leave", "drop_all", "let go 0"]

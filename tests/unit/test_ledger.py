@@ -12,7 +12,8 @@ from certward.config.models import Config
 from certward.errors import Rejected, Transient
 from certward.model.resources import Key, format_time
 from certward.plan.turns import OrderRequest
-from certward.runtime.ledger import WRITE_SECONDS, Ledger
+from certward.runtime.ledger import Ledger
+from certward.runtime.ledger_keeping import WRITE_SECONDS
 from certward.runtime.registered import registered_domain
 from shelf import NAMESPACE, Shelf
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,6 +13,7 @@ from certward.config.models import Config
 from certward.kube.cache import Cache
 from certward.plan.domain import decide
 from certward.runtime import scrape
+from certward.runtime.holding import Holding
 from certward.runtime.issuers import Issuers
 from certward.runtime.lease import Leadership
 from certward.runtime.ledger import Ledger
@@ -34,6 +36,14 @@ class Counted(Shelf):
     requests = {("GET", "Secret", 200): 3, ("PATCH", "Domain", 0): 1}  # noqa: RUF012 - never changed
 
 
+def holding(*, shards=1, begun=(0,), held=(0,)):
+    """What a replica works on."""
+    made = Holding(SimpleNamespace(holds=lambda shard: shard in held), shards)
+    for shard in begun:
+        made.begin(shard)
+    return made
+
+
 @pytest.fixture
 def sources():
     client, cache = Counted(), Cache()
@@ -50,8 +60,7 @@ def sources():
         queue=WorkQueue(),
         synced_age=lambda: 7.0,
         unseen=lambda: 3,
-        may_work=lambda: True,
-        has_worked=lambda: True,
+        holding=holding(),
     )
 
 
@@ -80,13 +89,15 @@ def test_the_replica_that_works_tells_all(sources):
 
 
 def test_a_replica_that_stands_by_tells_of_itself_only(sources):
-    told = scraped(replace(sources, may_work=lambda: False, has_worked=lambda: False))
+    told = scraped(replace(sources, holding=holding(begun=())))
     assert told["certward_leader"] == 0
     assert told["certward_lease_age_seconds"] == float("inf")
     names = {re.match(r"\w+", series).group() for series in told}
     assert names == {
         "certward_build_info",
         "certward_leader",
+        "certward_shards",
+        "certward_shards_held",
         "certward_lease_age_seconds",
         "certward_synced_age_seconds",
         "certward_challenge_requests_total",
@@ -95,9 +106,20 @@ def test_a_replica_that_stands_by_tells_of_itself_only(sources):
 
 
 def test_while_the_api_server_is_away_what_was_known_is_told(sources):
-    told = scraped(replace(sources, may_work=lambda: False))
+    told = scraped(replace(sources, holding=holding(held=())))
     assert told["certward_leader"] == 0
     assert told['certward_domains{reason="",state="CertIssued"}'] == 1
+
+
+def test_of_two_that_work_one_tells_of_the_cluster_and_each_of_what_it_works_on(sources):
+    first = scraped(replace(sources, holding=holding(shards=4, begun=(0, 2), held=(0, 2))))
+    second = scraped(replace(sources, holding=holding(shards=4, begun=(1, 3), held=(1,))))
+    assert (first["certward_leader"], second["certward_leader"]) == (1, 0)
+    assert (first["certward_shards_held"], second["certward_shards_held"]) == (2, 1)
+    assert first["certward_shards"] == second["certward_shards"] == 4
+    assert "certward_served_mismatches" in first
+    assert "certward_served_mismatches" not in second
+    assert "certward_queue_age_seconds" in second
 
 
 def test_a_domain_has_one_series(sources):

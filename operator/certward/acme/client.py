@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -25,6 +25,8 @@ __all__ = ["ExternalAccount", "Issuer", "IssuerSettings"]
 
 #: What CAs answer to newAccount with a binding that they do not know or cannot verify (RFC 8555, 7.3.4).
 _REFUSED_BINDING = ("unauthorized", "malformed")
+#: What CAs answer to a signature by another key than the account's.
+_WRONG_KEY = ("unauthorized", "malformed")
 _REQUIRED_RESOURCES = ("newNonce", "newAccount", "newOrder")
 
 
@@ -37,6 +39,7 @@ class Issuer:
         account_url: where the account is already known.
         timeout: seconds to connect, and seconds between two pieces of a reply.
         user_agent: how we introduce ourselves.
+        is_replaced: tells whether the account has another key by now; asked when the CA does not accept a request.
 
     Attributes:
         tally: how the CA has answered.
@@ -53,11 +56,13 @@ class Issuer:
         *,
         timeout: float = 30.0,
         user_agent: str = "certward",
+        is_replaced: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._account_url = account_url
         self._timeout = timeout
         self._user_agent = user_agent
+        self._is_replaced = is_replaced
         try:
             self._context = tls_context(settings.ca_bundle_pem)
         except ValueError as error:
@@ -233,6 +238,8 @@ class Issuer:
 
     def error(self, reply: ProblemReply, hostname: str = "") -> OperatorError:
         """The operator's error for a refused request."""
+        if reply.problem.code in _WRONG_KEY and self._is_replaced():
+            return Transient("CAUnavailable", f"The account at the CA {self.name} gets another key; it is tried again.")
         return to_error(
             reply.problem,
             retry_after=reply.retry_after,

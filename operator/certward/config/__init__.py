@@ -81,6 +81,7 @@ def _across(raw: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
         known = ", ".join(str(name) for name in classes)
         yield "ingress.defaultClass", f"'{default}' is not one of ingress.classes ({known})"
     yield from _twice(raw, "hostnames", "pattern")
+    yield from _too_small_to_share(raw)
     tls = _mapping(raw.get("tls"))
     revision, floor = tls.get("defaultRevision", REVISIONS[-1]), _mapping(tls.get("floor")).get("minVersion")
     if revision in REVISIONS and floor in VERSIONS:
@@ -89,6 +90,16 @@ def _across(raw: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
             words = f"is above all that the default profile of revision {revision} offers"
             what = f"write {offered.max_version} at most, or a later tls.defaultRevision"
             yield "tls.floor.minVersion", f"{words}; {what}"
+
+
+def _too_small_to_share(raw: dict[Any, Any]) -> Iterator[tuple[str, str]]:
+    """Limits of an account are divided among the shards, and a shard without any could order nothing for ever."""
+    shards, issuers = raw.get("shards"), raw.get("issuers")
+    for index, issuer in enumerate(issuers if isinstance(issuers, list) else ()):
+        orders = _mapping(_mapping(issuer).get("limits")).get("ordersPer3h")
+        if type(orders) is int and type(shards) is int and 0 < orders < shards:
+            path = f"issuers[{index}].limits.ordersPer3h"
+            yield path, f"must be at least {shards}, so that each of the shards may place an order; or 0 for no limit"
 
 
 def _twice(raw: dict[Any, Any], where: str, key: str) -> Iterator[tuple[str, str]]:

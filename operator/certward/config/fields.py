@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationI
 from certward.model import hostnames
 from certward.model.profiles import REVISIONS
 from certward.model.suites import VERSIONS
+from certward.plan.shards import MOST_SHARDS
 
 #: The ingress controllers whose objects and settings the operator can write.
 DIALECTS: Final = ("traefik", "envoy-gateway", "contour", "ingress-nginx", "haproxy-ingress", "generic")
@@ -205,6 +206,7 @@ Text = Annotated[str, Strict()]
 Bool = Annotated[bool, Strict()]
 Port = Annotated[int, Strict(), Field(ge=1, le=_HIGHEST_PORT)]
 Count = Annotated[int, Strict(), Field(ge=0)]
+Shards = Annotated[int, Strict(), Field(ge=1, le=MOST_SHARDS)]
 Rate = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
 Label = Annotated[Text, AfterValidator(_label), _matches(f"^{_LABEL}$")]
 ObjectName = Annotated[Text, AfterValidator(_object_name)]

@@ -236,7 +236,11 @@ class Probe(_Model):
 
 
 class Config(_Model):
-    """The whole configuration. Without issuers only manual certificates are served."""
+    """The whole configuration. Without issuers only manual certificates are served.
+
+    Attributes:
+        shards: into how many parts the work is split, so that as many replicas can work at once.
+    """
 
     issuers: tuple[IssuerConfig, ...] = ()
     challenge: Challenge = Challenge()
@@ -247,6 +251,7 @@ class Config(_Model):
     hostnames_default: fields.AllowDeny = "allow"
     tls: Tls = Tls()
     probe: Probe = Probe()
+    shards: fields.Shards = 1
 
     def issuer(self, name: str) -> IssuerConfig | None:
         """Return the issuer of that name."""

@@ -1,14 +1,15 @@
 """What the CAs' limits have been used for, where the user may see the operator's own records of it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from certward.cli import seeing
-from certward.cli.api import Api
+from certward.cli.api import Api, Object
 from certward.cli.errors import CliError, Exit
 from certward.cli.findings import Unseen
+from certward.config import IssuerConfig
 from certward.dashboard.store import Budget, Store
 from certward.errors import ConfigError
 from certward.plan import ledger_document
@@ -55,32 +56,39 @@ def read(api: Api, namespace: str, now: datetime) -> tuple[Budget, ...] | str:
             Limit.DUPLICATES: issuer.limits.duplicates_per_7d,
             Limit.FAILURES: issuer.limits.failures_per_hostname_per_1h,
         }
-        ledger = api.get("ConfigMap", namespace, f"certward-budget-{issuer.name}")
-        text = ((ledger or {}).get("data") or {}).get("ledger.json", "")
-        try:
-            kept = ledger_document.parse(text, str(issuer.directory), limits, now.timestamp()) if text else None
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            kept = None
+        names = [ledger_document.config_map(issuer.name, shard) for shard in range(config.shards)]
+        found_kept = [_kept(api.get("ConfigMap", namespace, name), issuer, limits, now.timestamp()) for name in names]
+        kept = [each for each in found_kept if each is not None]
         uses = tuple(_uses(kept, limits, now.timestamp()))
-        held = max(kept.held.values(), default=0) if kept else 0
+        held = max((until for each in kept for until in each.held.values()), default=0)
         found.append(
             Budget(issuer.name, str(issuer.directory), uses, datetime.fromtimestamp(held, UTC) if held else None)
         )
     return tuple(found)
 
 
+def _kept(
+    ledger: Object | None, issuer: IssuerConfig, limits: dict[Limit, int], now: float
+) -> ledger_document.Snapshot | None:
+    text = ((ledger or {}).get("data") or {}).get("ledger.json", "")
+    try:
+        return ledger_document.parse(text, str(issuer.directory), limits, now) if text else None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+
+
 def _uses(
-    kept: ledger_document.Snapshot | None, limits: dict[Limit, int], now: float
+    kept: Sequence[ledger_document.Snapshot], limits: dict[Limit, int], now: float
 ) -> Iterator[tuple[str, int, int]]:
     """The account's orders, and of everything else that is counted by name the names that are nearest to the limit."""
     for limit, size in limits.items():
         if not size:
             continue
-        subjects = {subject for subject, _, _ in kept.books if subject.limit is limit} if kept else set()
+        subjects = {subject for each in kept for subject, _, _ in each.books if subject.limit is limit}
         if limit is Limit.ORDERS:
             subjects = {Subject(limit)}
         used = sorted(
-            ((kept.books.used(one, now) if kept else 0, one.name) for one in subjects),
+            ((sum(each.books.used(one, now) for each in kept), one.name) for one in subjects),
             key=lambda one: (-one[0], one[1]),
         )
         for count, name in used[:_MOST_NAMES]:

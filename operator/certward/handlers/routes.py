@@ -14,8 +14,8 @@ from certward.errors import OperatorError, Rejected
 from certward.kube.foreign import SELECTOR
 from certward.kube.routes import ROUTE_KINDS
 from certward.kube.streams import NotServed, Object, Streams
+from certward.runtime.intake import RESYNC_SECONDS, Intake
 from certward.runtime.metrics import BUGS
-from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +30,18 @@ _REFUSALS_PASSED_OVER = 5
 
 
 class RouteWatch:
-    """Feeds the reconciler; a thread for each kind of route that is there."""
+    """Feeds the intake; a thread for each kind of route that is there."""
 
-    def __init__(self, streams: Streams, reconciler: Reconciler) -> None:
+    def __init__(self, streams: Streams, intake: Intake) -> None:
         self._streams = streams
-        self._reconciler = reconciler
+        self._intake = intake
         self._told: set[str] = set()
         self._stop = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
         self._discoverer = threading.Thread(target=self._discover, name="routes", daemon=True)
 
     def start(self) -> None:
-        """Start watching as soon as the reconciler has listed everything once."""
+        """Start watching as soon as the intake has listed everything once."""
         self._discoverer.start()
 
     def stop(self) -> None:
@@ -49,7 +49,7 @@ class RouteWatch:
         self._stop.set()
 
     def _discover(self) -> None:
-        while not self._reconciler.synced_at:
+        while not self._intake.synced_at:
             if self._stop.wait(0.1):
                 return
         while not self._stop.is_set():
@@ -80,7 +80,7 @@ class RouteWatch:
             try:
                 self._list_and_watch(kind)
             except NotServed:
-                self._reconciler.routes_listed(kind, ())
+                self._intake.routes_listed(kind, ())
                 return
             except OperatorError as error:
                 failures = failures + 1 if time.monotonic() - began < _BACKOFF_MAX else 1
@@ -100,15 +100,15 @@ class RouteWatch:
                 since = page["metadata"]["resourceVersion"]
                 yield from page.get("items") or ()
 
-        self._reconciler.routes_listed(kind, listed())
+        self._intake.routes_listed(kind, listed())
         for event, body in self._streams.watch(kind, since, labels=SELECTOR, seconds=RESYNC_SECONDS):
             if self._stop.is_set():
                 return
             if event == "DELETED":
                 meta = body["metadata"]
-                self._reconciler.route_deleted(kind, meta["namespace"], meta["name"])
+                self._intake.route_deleted(kind, meta["namespace"], meta["name"])
             else:
-                self._reconciler.route_changed(kind, body)
+                self._intake.route_changed(kind, body)
 
     def _pause(self, kind: str, failures: int, error: OperatorError) -> float:
         """Seconds to leave a kind alone after errors in a row; says once what only an administrator can mend."""

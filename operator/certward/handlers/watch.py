@@ -5,18 +5,18 @@ from typing import Any
 import kopf
 
 from certward.names import GROUP, VERSION
-from certward.runtime.reconciler import Reconciler
+from certward.runtime.intake import Intake
 
 
-def register(registry: kopf.OperatorRegistry, reconciler: Reconciler) -> None:
+def register(registry: kopf.OperatorRegistry, intake: Intake) -> None:
     """Watch our three kinds; routes.py watches the routes that are not ours."""
 
     async def on_event(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002, ANN401 - kopf's names
         meta = body["metadata"]
         if type == "DELETED":
-            reconciler.deleted(body["kind"], meta["namespace"], meta["name"], meta["uid"])
+            intake.deleted(body["kind"], meta["namespace"], meta["name"], meta["uid"])
         else:
-            reconciler.changed(dict(body))
+            intake.changed(dict(body))
 
     for plural in ("apps", "domains", "tlspolicies"):
         kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"watch-{plural}")(on_event)

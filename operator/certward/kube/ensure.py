@@ -93,8 +93,12 @@ class Ensurer:
         """A namespace may be another one of that name than before: its shared objects are read again."""
         self._known.doubt(namespace)
 
-    def look_over(self, kind: str) -> set[Whose]:
+    def look_over(self, kind: str, *, is_new: bool = False) -> set[Whose]:
         """List all objects of a kind that the operator has made.
+
+        Args:
+            kind: the kind.
+            is_new: keep what is listed until it has been compared.
 
         Returns:
             Whose are not as they were seen to be right.
@@ -103,7 +107,7 @@ class Ensurer:
             Transient, Rejected: the API server could not or would not.
         """
         labels = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
-        return self._known.list_shows(kind, self._client.list(kind, labels=labels, may_be_absent=True))
+        return self._known.list_shows(kind, self._client.list(kind, labels=labels, may_be_absent=True), keep=is_new)
 
 
 def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:

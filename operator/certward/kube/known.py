@@ -1,8 +1,8 @@
 """What is known of the objects that the operator has made, so that not each pass has to read each of them.
 
 An object that was seen to be right is right until a LIST of its kind shows another version of it. The lists are made
-every so often, by label, page by page. The first one is kept, packed, until each object has been compared once: so
-a new leader compares ten thousand hosts without reading their objects one by one.
+every so often, by label, page by page. One that is made when a replica begins to work is kept, packed, until each
+object has been compared: so a new leader compares ten thousand hosts without reading their objects one by one.
 """
 
 import json
@@ -21,7 +21,7 @@ ABSENT = ""
 #: Without lists, what was seen to be right is believed for a burst of passes, in seconds; less where the object has no
 #: owner, whose uid would tell it from a namesake's made anew.
 _BELIEVED, _BELIEVED_UNOWNED = 20.0, 3.0
-#: The first LIST is believed for so long, in seconds.
+#: What a LIST was kept for is believed for so long, in seconds.
 _LIST_BELIEVED = 300.0
 #: What is known not to be there is forgotten when nobody has asked for so long, in seconds: its Domain may be gone.
 _UNASKED = 3600.0
@@ -55,7 +55,8 @@ class KnownObjects:
         self._lock = threading.Lock()
         self._of: dict[str, dict[Ref, tuple[_Entry, Whose | None]]] = {}
         self._unowned: dict[str, set[Ref]] = {}
-        self._packed: dict[Ref, bytes] = {}
+        self._packed: dict[Ref, tuple[str, bytes]] = {}
+        self._kept: dict[str, float] = {}
         self._listed: dict[str, float] = {}
 
     def is_right(self, ref: Ref, mark: str) -> bool:
@@ -73,17 +74,17 @@ class KnownObjects:
     def listed(self, ref: Ref) -> Mapping[str, Any] | None:
         """An object as the first LIST showed it; once."""
         with self._lock:
-            packed = self._packed.pop(ref, None)
-            at = self._listed.get(ref[0], -math.inf)
-        if packed is None or time.monotonic() - at > _LIST_BELIEVED:
+            _, packed = self._packed.pop(ref, ("", b""))
+            at = self._kept.get(ref[0], -math.inf)
+        if not packed or time.monotonic() - at > _LIST_BELIEVED:
             return None
         body: Mapping[str, Any] = json.loads(zlib.decompress(packed))
         return body
 
     def is_unlisted(self, ref: Ref) -> bool:
-        """Whether the LIST just made shows that nothing of the operator's has this name."""
+        """Whether the LIST that is kept shows that nothing of the operator's has this name."""
         with self._lock:
-            at = self._listed.get(ref[0])
+            at = self._kept.get(ref[0])
             is_named = ref in self._packed or ref in self._of.get(ref[0], {})
             return at is not None and time.monotonic() - at < _LIST_BELIEVED and not is_named
 
@@ -108,14 +109,18 @@ class KnownObjects:
                 elif entry is not None:
                     self._unowned.setdefault(namespace, set()).add(ref)
 
-    def list_shows(self, kind: str, bodies: Iterable[Mapping[str, Any]]) -> set[Whose]:
+    def list_shows(self, kind: str, bodies: Iterable[Mapping[str, Any]], *, keep: bool = False) -> set[Whose]:
         """Take in a full LIST of the operator's objects of a kind.
+
+        Args:
+            kind: the kind.
+            bodies: all of them.
+            keep: pack what is not known yet, to be compared without being read.
 
         Returns:
             Whose objects are others than those that were seen to be right.
         """
         began = time.monotonic()
-        is_first = kind not in self._listed
         there: set[Ref] = set()
         changed: set[Whose] = set()
         for body in bodies:
@@ -124,13 +129,19 @@ class KnownObjects:
             there.add(ref)
             with self._lock:
                 entry, _ = self._of.get(kind, {}).get(ref, (None, None))
-                if entry is None and is_first:
-                    self._packed[ref] = _pack(body)
+                is_kept = self._packed.get(ref, ("", b""))[0] not in ("", meta["resourceVersion"])
+                if entry is None and (keep or is_kept):
+                    self._packed[ref] = (meta["resourceVersion"], _pack(body))
                 elif entry and entry.at < began and entry.version != meta["resourceVersion"]:
                     del self._of[kind][ref]
                     changed.add(_whose(ref[1], meta))
         with self._lock:
             entries = self._of.get(kind, {})
+            if keep:
+                self._kept[kind] = began
+            elif began - self._kept.get(kind, began) > _LIST_BELIEVED:
+                del self._kept[kind]
+                self._packed = {ref: packed for ref, packed in self._packed.items() if ref[0] != kind}
             unlisted = [ref for ref in entries if ref not in there]
             for ref in unlisted:
                 entry, whose = entries[ref]

@@ -39,19 +39,27 @@ class Grants:
         changes: grows with each change that may let others go.
     """
 
-    def __init__(self, limits: Mapping[Limit, int], registered: Callable[[str], str], exempt: Exemptions) -> None:
+    def __init__(
+        self,
+        limits: Mapping[Limit, int],
+        registered: Callable[[str], str],
+        exempt: Exemptions,
+        places: int = OPEN_ORDERS,
+    ) -> None:
         """Begin with nothing used.
 
         Args:
             limits: how much is allowed in a window; 0 or absent is no limit.
             registered: hostname -> registered domain.
             exempt: what the CA does not count.
+            places: how many orders may be open at a time.
         """
         self.books = Books(limits)
         self.held: dict[Subject, int] = {}
         self.changes = 0
         self._registered = registered
         self._exempt = exempt
+        self._places = places
         self._granted: dict[Key, _Grant] = {}
         self._is_probing = False  # after a refusal of all orders one goes first
 
@@ -62,7 +70,7 @@ class Grants:
 
     def places(self) -> int:
         """How many orders more may be opened now."""
-        places = OPEN_ORDERS - self.open
+        places = self._places - self.open
         if self._is_probing:
             is_trying = any(grant.has_place and not grant.is_placed for grant in self._granted.values())
             return 0 if is_trying else min(places, 1)
@@ -160,8 +168,14 @@ class Grants:
     def recall(self, books: Books, held: Mapping[Subject, int], now: float) -> None:
         """Take over what is known from elsewhere instead of the books and holds so far."""
         books.prune(now)
+        books.beside = self.books.beside
         self.books = books
         self.held = dict(held)
+        self.changes += 1
+
+    def heard(self, held: Mapping[Subject, int]) -> None:
+        """Others have used limits too, or have been told by the CA to wait."""
+        self.held = {each: max(self.held.get(each, 0), held.get(each, 0)) for each in {**self.held, **held}}
         self.changes += 1
 
     def recover(self, request: OrderRequest, at: float) -> None:

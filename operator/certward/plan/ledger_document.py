@@ -16,6 +16,18 @@ MAX_BYTES: Final = 900_000
 MAX_HOLD: Final = 8 * 24 * 3600
 
 
+class Earlier(NamedTuple):
+    """Orders of the whole account that were counted while the work was split into another number of shards.
+
+    Attributes:
+        orders: bucket of time -> how many.
+        at: as of when.
+    """
+
+    orders: Mapping[int, int]
+    at: datetime
+
+
 class Snapshot(NamedTuple):
     """What the document says.
 
@@ -23,11 +35,20 @@ class Snapshot(NamedTuple):
         books: what was used.
         held: subject -> until when the CA wants to hear nothing of it, in seconds of the epoch.
         at: as of when.
+        shards: into how many the work was split.
+        earlier: what was counted before that; None where nothing of it matters any more.
     """
 
     books: Books
     held: Mapping[Subject, int]
     at: datetime
+    shards: int = 1
+    earlier: Earlier | None = None
+
+
+def config_map(issuer: str, shard: int) -> str:
+    """The ConfigMap of an issuer and a shard. No issuer's name has a dot, so no two have the same one."""
+    return f"certward-budget-{issuer}.{shard}" if shard else f"certward-budget-{issuer}"
 
 
 def render(snapshot: Snapshot, directory: str, max_bytes: int = MAX_BYTES) -> tuple[str, int]:
@@ -74,7 +95,18 @@ def parse(text: str, directory: str, limits: Mapping[Limit, int], now: float) ->
         moment = min(int(parse_time(until).timestamp()), int(now) + MAX_HOLD)
         if moment > now:
             held[Subject(Limit(limit_name), name)] = moment
-    return Snapshot(books, held, min(parse_time(document["at"]), datetime.fromtimestamp(now, UTC)))
+    shards = _count(document.get("shards", 1)) or 1
+    earlier = _earlier(_mapping(document.get("earlier", {})), limits, now)
+    return Snapshot(books, held, min(parse_time(document["at"]), datetime.fromtimestamp(now, UTC)), shards, earlier)
+
+
+def _earlier(document: Mapping[str, Any], limits: Mapping[Limit, int], now: float) -> Earlier | None:
+    books = Books(limits)
+    for bucket, times in _mapping(document.get("orders", {})).items():
+        books.put(Subject(Limit.ORDERS), int(bucket), _count(times))
+    books.prune(now)
+    orders = {bucket: times for _, bucket, times in books}
+    return Earlier(orders, min(parse_time(document["at"]), datetime.fromtimestamp(now, UTC))) if orders else None
 
 
 def _count(value: object) -> int:
@@ -85,6 +117,11 @@ def _count(value: object) -> int:
 
 def _text(snapshot: Snapshot, counts: Mapping[Subject, Mapping[int, int]], directory: str) -> str:
     document: dict[str, Any] = {"version": VERSION, "directory": directory, "at": format_time(snapshot.at)}
+    if snapshot.shards != 1:
+        document["shards"] = snapshot.shards
+    if snapshot.earlier:
+        orders = dict(sorted(snapshot.earlier.orders.items()))
+        document["earlier"] = {"at": format_time(snapshot.earlier.at), "orders": orders}
     if snapshot.held:
         document["held"] = {
             f"{subject.limit.value}/{subject.name}": format_time(datetime.fromtimestamp(until, snapshot.at.tzinfo))

@@ -6,7 +6,7 @@ of time counts as if everything in it had happened at its end, so rounding makes
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -58,11 +58,16 @@ class Openings:
 
 
 class Books:
-    """How often each subject has used its limit, and when. Times are seconds of the epoch. Not for many threads."""
+    """How often each subject has used its limit, and when. Times are seconds of the epoch. Not for many threads.
+
+    Attributes:
+        beside: -> books kept by others in which the same limit is used too: they count, but are no part of these.
+    """
 
     def __init__(self, limits: Mapping[Limit, int]) -> None:
         """Take the limits; 0 or absent is none, and then nothing is counted."""
         self._limits = {limit: size for limit, size in limits.items() if size > 0}
+        self.beside: Callable[[Limit], Iterable[Books]] = lambda _: ()
         self._counts: dict[Subject, dict[int, int]] = {}
 
     def limit_of(self, subject: Subject) -> int:
@@ -86,7 +91,7 @@ class Books:
 
     def used(self, subject: Subject, now: float) -> int:
         """How much of the limit the window that ends now holds."""
-        return sum(times for bucket, times in self._counts.get(subject, {}).items() if _expiry(subject, bucket) > now)
+        return sum(times for bucket, times in self._uses(subject) if _expiry(subject, bucket) > now)
 
     def has_room(self, subject: Subject, now: float) -> bool:
         """Whether one more use is allowed now."""
@@ -99,7 +104,7 @@ class Books:
         if not size:
             return None
         expiries: list[int] = []
-        for bucket, times in sorted(self._counts.get(subject, {}).items()):
+        for bucket, times in sorted(self._uses(subject)):
             expiry = _expiry(subject, bucket)
             if expiry > now:
                 expiries.extend([expiry] * times)
@@ -119,6 +124,7 @@ class Books:
     def shifted(self, hours: int) -> "Books":
         """The same books with everything so many hours later, for a clock that has been set."""
         moved = Books(self._limits)
+        moved.beside = self.beside
         for subject, bucket, times in self:
             moved.put(subject, bucket + hours * _HOUR // WINDOWS[subject.limit][1], times)
         return moved
@@ -126,6 +132,7 @@ class Books:
     def merged(self, base: "Books", theirs: "Books") -> "Books":
         """What somebody else has written, plus what is here beyond the base that both began with."""
         result = Books(self._limits)
+        result.beside = self.beside
         for subject, bucket, times in theirs:
             result.put(subject, bucket, times)
         for subject, bucket, times in self:
@@ -156,6 +163,15 @@ class Books:
         for subject, buckets in self._counts.items():
             for bucket, times in buckets.items():
                 yield subject, bucket, times
+
+    def _uses(self, subject: Subject) -> Iterator[tuple[int, int]]:
+        """Bucket and count of all uses, here and beside."""
+        for books in (self, *self.beside(subject.limit)):
+            yield from books.buckets(subject)
+
+    def buckets(self, subject: Subject) -> Iterable[tuple[int, int]]:
+        """Bucket and count of all uses of a subject here."""
+        return self._counts.get(subject, {}).items()
 
     def _drop(self, subject: Subject, bucket: int) -> None:
         buckets = self._counts[subject]

@@ -32,13 +32,14 @@ _CONTACT_RETRY: Final = 3600.0
 
 
 class AccountCare:
-    """In a thread of its own; in every replica, but only the one that works changes anything."""
+    """In a thread of its own; in every replica, but only the one with shard 0 changes anything."""
 
     def __init__(self, config: Config, issuers: Issuers, *, may_work: Callable[[], bool]) -> None:
         self._config = config
         self._issuers = issuers
         self._may_work = may_work
         self._stop = threading.Event()
+        self._looking = threading.Lock()
         self._contact_at: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="accounts", daemon=True)
 
@@ -56,9 +57,14 @@ class AccountCare:
         """Whether the thread goes on."""
         return self._thread.is_alive()
 
+    def is_busy(self) -> bool:
+        """Whether it is just doing something about an account."""
+        return self._looking.locked()
+
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
-            self.look()
+            with self._looking:
+                self.look()
 
     def look(self) -> None:
         """Look at all accounts once. What is wrong with one, such as a CA that is away, holds up no other."""
@@ -113,6 +119,8 @@ class AccountCare:
         if not account.next_key_pem:
             new_key = keys.generate_key("ECDSA-P256")
             account = self._issuers.store.write(name, replace(account, next_key_pem=new_key))
+        if self._config.shards > 1 and (self._stop.wait(_SEEN_BY_ALL) or not self._may_work()):
+            return  # others use the account too: all have seen by now that it is about to get another key
         new = self._issuers.client_for(configured, replace(account, key_pem=account.next_key_pem, thumbprint=""))
         problem, found = "", new.find_account()
         if not found:

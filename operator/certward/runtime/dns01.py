@@ -18,6 +18,7 @@ from certward.nameserver import key as keys
 from certward.nameserver.update import UpdateServer
 from certward.nameserver.zone import Sight, Zone
 from certward.plan.challenges import lies_within
+from certward.plan.shards import MOST_SHARDS, shard_of
 from certward.probe.resolver import Found, Resolver
 from certward.runtime.dns_journal import Entry, Journal
 from certward.runtime.flights import NO_PLACE, UNTIL_TOLD, Flights
@@ -82,7 +83,8 @@ class Dns01:
         self._settings = config.challenge.dns01.rfc2136
         self._client, self._namespace = client, namespace
         self._resolver, self._flights, self._is_needed = resolver, flights, is_needed
-        self._journal = Journal(client, namespace)
+        self._shards = config.shards
+        self._journals: dict[int, Journal] = {}
         self._lock = threading.Lock()
         self._busy: set[tuple[str, str]] = set()
         self._next_sweep = 0.0
@@ -93,17 +95,26 @@ class Dns01:
         """The zone in which records can be written; empty when there is none."""
         return self._settings.zone if self._settings else ""
 
-    def load(self) -> None:
-        """Take over what an earlier leader has put into the DNS.
+    def load(self, shard: int = 0) -> None:
+        """Take over what whoever worked on a shard before has put into the DNS.
+
+        With shard 0 goes what is left of shards that there are no more.
 
         Raises:
             OperatorError: the API server could not.
         """
         try:
             if self._settings:
-                self._journal.load()
+                for each in (shard, *(range(self._shards, MOST_SHARDS) if shard == 0 else ())):
+                    self._journal_of(each).load()
         except (Blocked, Rejected) as error:  # it concerns DNS-01 only, and is said where that is wanted
             log.warning("what is left of DNS-01 cannot be read: %s", error.message)
+
+    def leave(self, shard: int) -> None:
+        """Another replica takes over what there is of a shard."""
+        with self._lock:
+            for each in (shard, *(range(self._shards, MOST_SHARDS) if shard == 0 else ())):
+                self._journals.pop(each, None)
 
     def check(self) -> None:
         """See that the DNS server would take an update, without making one.
@@ -165,7 +176,7 @@ class Dns01:
     def _write(self, record: tuple[str, str], domain: str, order: str) -> Sight | None:
         try:
             server = self._server()
-            self._journal.add(*record, domain=domain, order=order)
+            self._journal_of(shard_of(domain.partition("/")[0], self._shards)).add(*record, domain=domain, order=order)
             server.add(*record)
         finally:
             self._release(record)
@@ -213,19 +224,21 @@ class Dns01:
         if now < self._next_sweep or not self._settings:
             return
         self._next_sweep = now + _SWEEP
-        for entry in self._journal.entries():
+        with self._lock:
+            kept = [(journal, entry) for journal in self._journals.values() for entry in journal.entries()]
+        for journal, entry in kept:
             if self._is_needed(entry) or not lies_within(entry.name, self.zone) or not self._claim(entry.record):
                 continue
-            if self._flights.start(entry.domain.partition("/")[0], self._remove, entry) is None:
+            if self._flights.start(entry.domain.partition("/")[0], self._remove, journal, entry) is None:
                 self._release(entry.record)
                 return
 
-    def _remove(self, entry: Entry) -> None:
+    def _remove(self, journal: Journal, entry: Entry) -> None:
         try:
             if self._is_needed(entry):
                 return
             self._server().remove(*entry.record)
-            self._journal.remove([entry.record])
+            journal.remove([entry.record])
             self._failures = 0
             log.info("DNS-01: the record at %s for %s is taken out", entry.name, entry.domain)
         except OperatorError as error:
@@ -237,6 +250,10 @@ class Dns01:
             log.exception("this is a mistake in Certward, please report it")
         finally:
             self._release(entry.record)
+
+    def _journal_of(self, shard: int) -> Journal:
+        with self._lock:
+            return self._journals.setdefault(shard, Journal(self._client, self._namespace, shard))
 
     def _pause(self) -> None:
         self._failures = min(self._failures + 1, 10)

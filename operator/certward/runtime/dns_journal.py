@@ -1,6 +1,6 @@
 """What has been put into the DNS for DNS-01, written down beforehand, so that it is taken out again whatever happens.
 
-A ConfigMap in the operator's namespace. Writes are serialised, and those that come together are one.
+A ConfigMap in the operator's namespace for each shard. Writes are serialised, and those that come together are one.
 """
 
 import json
@@ -51,10 +51,12 @@ class Journal:
     Args:
         client: of the API server.
         namespace: the operator's own.
+        shard: of the Domains that they are for.
     """
 
-    def __init__(self, client: Client, namespace: str) -> None:
+    def __init__(self, client: Client, namespace: str, shard: int = 0) -> None:
         self._client, self._namespace = client, namespace
+        self._name = f"{NAME}-{shard}" if shard else NAME
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._entries: dict[tuple[str, str], Entry] = {}
         self._wanted = self._written = 0
@@ -121,28 +123,28 @@ class Journal:
             self._written = number
 
     def _read(self) -> list[Entry]:
-        live = self._client.get("ConfigMap", self._namespace, NAME)
+        live = self._client.get("ConfigMap", self._namespace, self._name)
         self._version = ""
         if live is None:
             return []
         if not is_managed(live):
             raise Blocked(
                 "ChallengeUnreachable",
-                f"ConfigMap {NAME} in the operator's namespace is not Certward's and is left untouched, so no record "
-                "of DNS-01 can be made; the administrator has to delete it.",
+                f"ConfigMap {self._name} in the operator's namespace is not Certward's and is left untouched, so no "
+                "record of DNS-01 can be made; the administrator has to delete it.",
             )
         self._version = str(live["metadata"]["resourceVersion"])
         try:
             return [Entry(**entry) for entry in json.loads((live.get("data") or {}).get(_KEY) or "[]")]
         except (ValueError, TypeError, RecursionError) as error:
-            log.warning("ConfigMap %s cannot be read, so records of DNS-01 may be left over: %s", NAME, error)
+            log.warning("ConfigMap %s cannot be read, so records of DNS-01 may be left over: %s", self._name, error)
             return []
 
     def _keep(self, entries: list[Entry]) -> None:
         manifest: Object = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {"name": NAME, "namespace": self._namespace, "labels": {LABEL_MANAGED_BY: MANAGED_BY}},
+            "metadata": {"name": self._name, "namespace": self._namespace, "labels": {LABEL_MANAGED_BY: MANAGED_BY}},
             "data": {_KEY: json.dumps([entry._asdict() for entry in entries], indent=1)},
         }
         if self._version:
@@ -152,5 +154,5 @@ class Journal:
             written = self._client.create(manifest)
         if written is None:
             self._version = ""
-            raise Conflict("Conflict", f"ConfigMap {NAME} or its namespace is gone")
+            raise Conflict("Conflict", f"ConfigMap {self._name} or its namespace is gone")
         self._version = str(written["metadata"]["resourceVersion"])

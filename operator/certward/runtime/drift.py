@@ -23,8 +23,11 @@ class Drift:
         self._cache = cache
         self._ensurer = ensurer
 
-    def look(self) -> set[Key]:
+    def look(self, *, is_new: bool = False) -> set[Key]:
         """List all kinds.
+
+        Args:
+            is_new: this replica begins to work; it compares what is listed instead of reading each object.
 
         Returns:
             The keys whose objects are not as they were seen to be right.
@@ -35,7 +38,7 @@ class Drift:
         found: set[Key] = set()
         for kind in KINDS:
             try:
-                found |= self._keys(self._ensurer.look_over(kind))
+                found |= self._keys(self._ensurer.look_over(kind, is_new=is_new))
             except Rejected as refusal:
                 log.debug("not listed: %s", refusal.message)  # each object is read by name then
         return found

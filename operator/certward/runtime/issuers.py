@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -68,8 +69,12 @@ class Issuers:
         """How often the Secrets of an issuer have been found changed, so that what has failed is tried anew."""
         return self._versions.get(name, 0)
 
-    def look_again(self) -> set[str]:
+    def look_again(self, *, is_follower: bool = False) -> set[str]:
         """See whether the Secrets with the account's key and the external account's have changed or gone.
+
+        Args:
+            is_follower: another replica takes care of the accounts: what was kept from use while a key was changed is
+                used again once that is over.
 
         Returns:
             The issuers whose have; they are read anew when they are next asked for.
@@ -78,7 +83,11 @@ class Issuers:
             OperatorError: the API server could not or would not.
         """
         accounts = [(configured, self.store.read(configured.name)) for configured in self._config.issuers]
-        return {configured.name for configured, account in accounts if self.notice(configured, account)}
+        changed = {configured.name for configured, account in accounts if self.notice(configured, account)}
+        for configured, account in accounts:
+            if is_follower and (account is None or not account.next_key_pem):
+                self.gate(configured.name).open()
+        return changed
 
     def notice(self, configured: IssuerConfig, account: Account | None) -> bool:
         """Take note of an account as it stands in its Secret now.
@@ -150,11 +159,25 @@ class Issuers:
                 log.info("made an account key for issuer %s", name)
             external = self._external_secret(configured)
             self._seen[name] = (_key_digest(account), _digest(external))
-            issuer = self._make(configured, account, external)
+            issuer = self._make(configured, account, external, lambda: self._is_replaced(name, account))
             self._issuers[name] = issuer
             return issuer
 
-    def _make(self, configured: IssuerConfig, account: Account, external: Object | None) -> Issuer:
+    def _is_replaced(self, name: str, used: Account) -> bool:
+        """Whether the account has got another key than the one that is used here, or is about to."""
+        try:
+            account = self.store.read(name)
+        except OperatorError:
+            return False
+        return account is not None and (bool(account.next_key_pem) or _key_digest(account) != _key_digest(used))
+
+    def _make(
+        self,
+        configured: IssuerConfig,
+        account: Account,
+        external: Object | None,
+        is_replaced: Callable[[], bool] = lambda: False,
+    ) -> Issuer:
         settings = IssuerSettings(
             name=configured.name,
             directory=configured.directory,
@@ -164,7 +187,9 @@ class Issuers:
         )
         url = account.url if account.directory == configured.directory else ""
         try:
-            issuer = Issuer(settings, account.key_pem, url, user_agent=f"certward/{__version__}")
+            issuer = Issuer(
+                settings, account.key_pem, url, user_agent=f"certward/{__version__}", is_replaced=is_replaced
+            )
         except ConfigError:
             raise IssuerUnusable(
                 "CARejected",

@@ -1,6 +1,7 @@
-"""What is done by the clock: beginning to work, the full LIST, the line at the CAs, who and where everybody is."""
+"""What is done by the clock: taking work up and letting it go, the full LIST, the line at the CAs, who is where."""
 
 import logging
+import math
 import threading
 import time
 
@@ -8,9 +9,11 @@ from certward.errors import OperatorError
 from certward.kube.cache import Cache
 from certward.model.resources import Domain, Key, key_of
 from certward.runtime import metrics
-from certward.runtime.account_care import LOOK_SECONDS
+from certward.runtime.account_care import LOOK_SECONDS, AccountCare
 from certward.runtime.dns01 import Dns01
 from certward.runtime.drift import Drift
+from certward.runtime.holding import Holding
+from certward.runtime.intake import RESYNC_SECONDS, Intake
 from certward.runtime.issuers import Issuers
 from certward.runtime.lease import Leadership
 from certward.runtime.ledger import Ledger
@@ -19,11 +22,13 @@ from certward.runtime.namespaces import Namespaces
 from certward.runtime.platform import Platform
 from certward.runtime.policies import Policies
 from certward.runtime.queue import WorkQueue
-from certward.runtime.reconciler import RESYNC_SECONDS, Reconciler
+from certward.runtime.reconciler import Reconciler
 
 log = logging.getLogger(__name__)
 
 _ADDRESS_SECONDS = 5.0
+#: Several shards that are begun together do with one LIST of everything.
+_JUST_LISTED = 5.0
 #: How soon the platform's own objects are written again that could not be, or were deleted by somebody.
 _PLATFORM_RETRY_SECONDS = 30.0
 
@@ -33,9 +38,6 @@ class Keeper:
 
     Args:
         stop: set when the process is to end.
-
-    Attributes:
-        has_begun: this replica has become the one that works; one that another one takes over from ends.
     """
 
     def __init__(
@@ -45,7 +47,10 @@ class Keeper:
         queue: WorkQueue,
         *,
         lease: Leadership,
+        holding: Holding,
+        intake: Intake,
         reconciler: Reconciler,
+        account_care: AccountCare,
         issuers: Issuers,
         policies: Policies,
         ledger: Ledger,
@@ -60,7 +65,10 @@ class Keeper:
         self._cache = cache
         self._queue = queue
         self._lease = lease
+        self._holding = holding
+        self._intake = intake
         self._reconciler = reconciler
+        self._account_care = account_care
         self._issuers = issuers
         self._policies = policies
         self._ledger = ledger
@@ -70,8 +78,7 @@ class Keeper:
         self._memories = memories
         self._drift = drift
         self._drift_every = drift_every
-        self._next_drift = 0.0
-        self.has_begun = False
+        self._next_drift, self._drift_at = 0.0, -math.inf
         self._next_list = time.monotonic() + RESYNC_SECONDS
         self._next_addresses = self._next_accounts = 0.0
         self._next_platform = self._soonest_platform = 0.0
@@ -86,10 +93,6 @@ class Keeper:
     def is_alive(self) -> bool:
         """Whether the thread goes on."""
         return self._thread.is_alive()
-
-    def may_work(self) -> bool:
-        """Whether this replica works now."""
-        return self.has_begun and self._lease.is_leader()
 
     def _run(self) -> None:
         while not self._stop.wait(0.1):
@@ -109,41 +112,63 @@ class Keeper:
         Raises:
             OperatorError: the API server could not or would not.
         """
-        if self._lease.is_leader() and not self.has_begun:
-            self._begin()
-        if self.may_work():
+        for shard in self._lease.leaving():
+            self._end(shard)
+        for shard in sorted(self._holding.to_begin()):
+            self._begin(shard)
+        may_work = self._holding.may_work()
+        if may_work:
             self._serve_the_line()
             self._dns01.sweep()
         if time.monotonic() >= self._next_list:
-            self._reconciler.resync()
+            self._intake.resync()
             self._look_at_namespaces()
             self._next_list = time.monotonic() + RESYNC_SECONDS
-        if self.may_work() and time.monotonic() >= self._next_drift:
-            self._reconciler.enqueue(self._drift.look())
-            self._next_drift = time.monotonic() + self._drift_every
+        if may_work and time.monotonic() >= self._next_drift:
+            self._look_for_drift()
         if time.monotonic() >= self._next_accounts:
             self._follow_accounts()
             self._next_accounts = time.monotonic() + LOOK_SECONDS
-        if self.may_work() and time.monotonic() >= self._next_addresses:
+        if may_work and time.monotonic() >= self._next_addresses:
             self._follow_addresses()
             self._next_addresses = time.monotonic() + _ADDRESS_SECONDS
         now = time.monotonic()
-        if self.may_work() and (
+        if self._holding.leads() and (
             now >= self._next_platform or (now >= self._soonest_platform and self._platform.is_missing)
         ):
             self._keep_platform()
 
-    def _begin(self) -> None:
-        """Take over what an earlier leader has left; then the workers begin."""
-        self._issuers.look_again()
-        self._policies.load()
-        self._ledger.load(self._cache.all(Domain))
-        self._keep_platform()
-        self._dns01.load()
-        self._drift.look()
-        self._next_drift = time.monotonic() + self._drift_every
-        self._reconciler.enqueue_all()
-        self.has_begun = True
+    def _begin(self, shard: int) -> None:
+        """Take over what whoever worked on a shard before has left; then the workers begin.
+
+        Whoever has shard 0 keeps what there is once in the cluster.
+        """
+        self._follow_accounts()
+        self._policies.load(may_write=shard == 0)
+        self._ledger.load(self._cache.all(Domain), shard)
+        if shard == 0:
+            self._keep_platform()
+        self._dns01.load(shard)
+        if time.monotonic() - self._drift_at > _JUST_LISTED:
+            self._look_for_drift(is_new=True)
+        self._holding.begin(shard)
+        self._intake.enqueue_shard(shard)
+
+    def _look_for_drift(self, *, is_new: bool = False) -> None:
+        self._intake.enqueue(self._drift.look(is_new=is_new))
+        self._drift_at = time.monotonic()
+        self._next_drift = self._drift_at + self._drift_every
+
+    def _end(self, shard: int) -> None:
+        """Stop working on a shard and, once nothing of it is worked on any more, have its Lease given up."""
+        self._holding.end(shard)
+        is_idle = self._reconciler.leave_shard(shard)
+        if not is_idle or (shard == 0 and self._account_care.is_busy()):
+            return
+        self._ledger.leave(shard)
+        self._dns01.leave(shard)
+        self._memories.drop_all(self._holding.in_shard(shard))
+        self._lease.let_go(shard)
 
     def _keep_platform(self) -> None:
         """Have the platform's own objects there. That they cannot be written holds up nobody else's certificate."""
@@ -163,13 +188,13 @@ class Keeper:
         self._known_addresses = addresses
 
     def _look_at_namespaces(self) -> None:
-        self._reconciler.enqueue({Key("Namespace", "", key.namespace) for key in self._cache.keys("Domain")})
+        self._intake.enqueue({Key("Namespace", "", key.namespace) for key in self._cache.keys("Domain")})
 
     def _follow_accounts(self) -> None:
         """Have those tried anew that wait for an account to be mended."""
-        if self._issuers.look_again():
+        if self._issuers.look_again(is_follower=not self._holding.has_first()):
             waiting = (d for d in self._cache.all(Domain) if d.status.get("reason") == "CARejected")
-            self._reconciler.enqueue({key_of(domain) for domain in waiting})
+            self._intake.enqueue({key_of(domain) for domain in waiting})
 
     def _serve_the_line(self) -> None:
         """Have those worked on whose turn at a CA has come, and keep the ledger written."""

@@ -1,26 +1,36 @@
-"""Who works: one replica at a time holds a Lease.
+"""Who works on what: one replica at a time holds the Lease of a shard.
 
 The holder is the replica's stable name, so that a restarted one goes on at once. While the API server is away nobody
-can take the Lease over, so the holder only pauses; when it comes back to find another holder, the process ends.
+can take a Lease over, so the holder only pauses; when it comes back to find another holder, the process ends.
 """
 
+import contextlib
 import logging
 import math
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from certward.errors import Conflict, OperatorError
-from certward.kube.client import Client, Object
+from certward.kube.client import Client
+from certward.plan.shards import MOST_SHARDS, in_words, wishes
+from certward.runtime.lease_record import Record, Records
 
 log = logging.getLogger(__name__)
 
-_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
-
 
 class Leadership:
-    """Holds the Lease `certward` as long as it can, in a thread of its own."""
+    """Holds its part of the Leases `certward`, `certward-1`, ... as long as it can, in a thread of its own.
+
+    Args:
+        client: of the API server.
+        namespace: the operator's own.
+        replica: stable name of this replica.
+        on_lost: called when another replica holds a Lease that this one did not give up; the process has to end.
+        shards: how many there are.
+        duration: of a Lease, in seconds.
+        interval: seconds between two renewals.
+    """
 
     def __init__(
         self,
@@ -29,112 +39,201 @@ class Leadership:
         namespace: str,
         replica: str,
         on_lost: Callable[[], None],
-        name: str = "certward",
+        shards: int = 1,
         duration: float = 15.0,
         interval: float = 3.0,
     ) -> None:
-        self._client = client
-        self._namespace = namespace
         self._replica = replica
         self._on_lost = on_lost
-        self._name = name
+        self._shards = shards
         self._duration = duration
         self._interval = interval
         self._stop = threading.Event()
-        self._leading = threading.Event()
-        self._renewed_at = 0.0
-        self._seen: tuple[object, float] = (None, 0.0)
-        self._has_led = False
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._records = Records(client, namespace=namespace, replica=replica, duration=duration)
+        self._renewed_at: dict[int, float] = {}
+        self._leaving: set[int] = set()
+        self._free_to_go: set[int] = set()
+        self._settled_at = 0.0
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def start(self) -> None:
-        """Begin to apply for the Lease."""
+        """Begin to apply for Leases."""
         self._thread.start()
 
+    def holds(self, shard: int) -> bool:
+        """Whether this replica may work on a shard now. False also when its Lease could not be renewed in time."""
+        now = time.monotonic()
+        with self._lock:
+            is_fresh = now - self._renewed_at.get(shard, -math.inf) < self._duration * 0.8
+            return is_fresh and shard not in self._leaving and now >= self._settled_at
+
+    def held(self) -> frozenset[int]:
+        """The shards that this replica may work on now."""
+        return frozenset(shard for shard in range(self._shards) if self.holds(shard))
+
     def is_leader(self) -> bool:
-        """Whether this replica may work now. False also when the Lease could not be renewed in time."""
-        return self._leading.is_set() and time.monotonic() - self._renewed_at < self._duration * 0.8
+        """Whether this replica may do now what there is once in the cluster: it holds shard 0."""
+        return self.holds(0)
+
+    def leaving(self) -> frozenset[int]:
+        """The shards that another replica is to get as soon as `let_go` says that nothing is done about them here."""
+        with self._lock:
+            return frozenset(self._leaving)
+
+    def let_go(self, shard: int) -> None:
+        """Nothing is done any more about a shard of `leaving`: its Lease may be given up."""
+        with self._lock:
+            self._free_to_go.add(shard)
+        self._wake.set()
 
     def age(self) -> float:
-        """Seconds since this replica last renewed the Lease; infinite where it does not hold it."""
-        return time.monotonic() - self._renewed_at if self._leading.is_set() else math.inf
+        """Seconds since this replica renewed the Lease that it renewed longest ago; infinite where it holds none."""
+        with self._lock:
+            oldest = min(self._renewed_at.values(), default=-math.inf)
+        return time.monotonic() - oldest
 
     def stop(self) -> None:
-        """Stop, and give the Lease up so that the other replica need not wait for it to run out."""
+        """Stop, and give all Leases up so that the other replicas need not wait for them to run out."""
         self._stop.set()
+        self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
-        if not self._leading.is_set():
-            return
-        self._leading.clear()
-        try:
-            lease = self._client.get("Lease", self._namespace, self._name)
-            if lease and lease["spec"].get("holderIdentity") == self._replica:
-                lease["spec"]["holderIdentity"] = ""
-                lease["spec"]["leaseDurationSeconds"] = 1
-                self._client.replace(lease)
-        except OperatorError as error:
-            log.warning("could not give up the lease: %s", error.message)
+        for shard in list(self._renewed_at):
+            try:
+                with contextlib.suppress(Conflict):
+                    self._give_up(shard)
+                    continue
+                self._give_up(shard)  # somebody has just put a wish into it
+            except OperatorError as error:
+                log.warning("could not give up the lease of %s: %s", in_words([shard]), error.message)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
-                self._try()
-            except Conflict:
-                log.debug("lease: somebody else was faster")
-            except OperatorError as error:
-                log.warning("lease: %s", error.message)
-            self._stop.wait(self._interval if self._leading.is_set() else min(1.0, self._interval))
+            self._try()
+            known = (self._records.known(shard) for shard in range(self._shards))
+            is_asking = any(each and each.wanted_by == self._replica for each in known)
+            is_in_a_hurry = is_asking or not self._renewed_at
+            self._wake.wait(min(1.0, self._interval) if is_in_a_hurry else self._interval)
+            self._wake.clear()
 
     def _try(self) -> None:
+        """Look at every Lease once. What is wrong with one holds up no other."""
+        for shard in range(self._shards):
+            try:
+                self._look(shard)
+            except Conflict:
+                log.debug("lease of %s: somebody else was faster", in_words([shard]))
+            except OperatorError as error:
+                log.warning("lease of %s: %s", in_words([shard]), error.message)
+            if self._stop.is_set():
+                return
+        if self._shards > 1:
+            with contextlib.suppress(OperatorError):  # asked again at the next look
+                self._balance()
+
+    def _look(self, shard: int) -> None:
+        if shard in self._free_to_go:
+            self._give_up(shard)
+        elif shard not in self._renewed_at:
+            self._apply_for(self._records.read(shard))
+        elif time.monotonic() - self._renewed_at[shard] >= self._interval * 0.9:
+            self._renew(shard)
+
+    def _renew(self, shard: int) -> None:
+        """Renew at the version known; whatever somebody else has written since shows as a conflict."""
         asked_at = time.monotonic()
-        lease = self._client.get("Lease", self._namespace, self._name)
-        if lease is None:
-            self._client.create(self._render(None))
-            self._won(asked_at)
+        try:
+            record = self._hold(shard)
+        except Conflict:
+            record = self._records.read(shard)
+            if record.holder not in ("", self._replica):
+                self._lost(record)
+                return
+            record = self._hold(shard)
+        self._won(record, asked_at)
+
+    def _apply_for(self, record: Record) -> None:
+        if not self._may_take(record):
             return
-        holder = lease["spec"].get("holderIdentity") or ""
-        if holder not in ("", self._replica):
-            if self._has_led:
-                log.error("the lease is held by %s now; this process ends", holder)
-                self._leading.clear()
-                self._stop.set()
-                self._on_lost()
+        asked_at = time.monotonic()
+        record = self._hold(record.shard)
+        log.info("%s is the leader" if self._shards == 1 else "%s works on shard %d", *self._told(record.shard))
+        self._won(record, asked_at)
+
+    def _told(self, shard: int) -> tuple[str | int, ...]:
+        return (self._replica,) if self._shards == 1 else (self._replica, shard)
+
+    def _may_take(self, record: Record) -> bool:
+        if not self._records.is_free(record.shard) or self._records.is_kept_for_another(record.shard):
+            return False
+        is_of_another_division = record.is_there and record.shards != self._shards
+        if record.shard:
+            first = self._records.known(0)
+            return first is not None and first.is_there and first.shards == self._shards
+        return not is_of_another_division or self._is_deserted(record.shards)
+
+    def _is_deserted(self, shards: int) -> bool:
+        """Whether nobody works by another division of the namespaces any more: two would work on the same ones.
+
+        Who has just taken a Lease by that other division sees at its next look that it is over. So whoever takes the
+        first Lease by a new one does nothing for a while, and says until then that the division is about to change.
+        """
+        for shard in range(1, shards or MOST_SHARDS):
+            self._records.read(shard)
+            if not self._records.is_free(shard):
+                return False
+        log.info("the work is split into %d shards from now on, and no more into %d", self._shards, shards)
+        if shards != 1:
+            self._settled_at = time.monotonic() + self._duration
+        return True
+
+    def _balance(self) -> None:
+        """Give up what goes by another division, and ask those for shards who hold more."""
+        first = self._records.known(0)
+        if first is None or not first.is_there or time.monotonic() < self._settled_at:
+            return
+        if first.shards != self._shards:
+            for shard in self._renewed_at:
+                self._leave(shard, "whoever takes it")
+            return
+        known = {shard: self._records.known(shard) for shard in range(self._shards)}
+        if not all(known.values()):
+            return
+        holders = {shard: self._records.live_holder(shard) for shard in known}
+        wanted = {shard: each.wanted_by for shard, each in known.items() if each}
+        for shard in wishes(self._replica, holders, wanted):
+            record = self._records.wish_for(shard)
+            log.info("%s asks %s for shard %d", self._replica, record.holder, shard)
+
+    def _leave(self, shard: int, heir: str) -> None:
+        with self._lock:
+            if shard in self._leaving:
                 return
-            if not self._is_stale(lease):
-                return
-        self._client.replace(self._render(lease))
-        self._won(asked_at)
+            self._leaving.add(shard)
+        log.info("%s hands shard %d over to %s", self._replica, shard, heir)
 
-    def _is_stale(self, lease: Object) -> bool:
-        """Whether the holder has not renewed for the Lease's duration, by this machine's monotonic clock alone."""
-        now = time.monotonic()
-        mark = (lease["spec"].get("holderIdentity"), lease["spec"].get("renewTime"))
-        if mark != self._seen[0]:
-            self._seen = (mark, now)
-        return now - self._seen[1] > float(lease["spec"].get("leaseDurationSeconds") or self._duration)
+    def _lost(self, record: Record) -> None:
+        which = "lease" if self._shards == 1 else f"lease of shard {record.shard}"
+        log.error("the %s is held by %s now; this process ends", which, record.holder)
+        with self._lock:
+            self._renewed_at.clear()
+        self._stop.set()
+        self._on_lost()
 
-    def _won(self, asked_at: float) -> None:
-        self._renewed_at = asked_at
-        if not self._leading.is_set():
-            log.info("%s is the leader", self._replica)
-            self._has_led = True
-            self._leading.set()
+    def _hold(self, shard: int) -> Record:
+        return self._records.hold(shard, 0 if time.monotonic() < self._settled_at else self._shards)
 
-    def _render(self, lease: Object | None) -> Object:
-        now = datetime.now(UTC).strftime(_TIME)
-        if lease is None:
-            lease = {
-                "apiVersion": "coordination.k8s.io/v1",
-                "kind": "Lease",
-                "metadata": {"name": self._name, "namespace": self._namespace},
-                "spec": {},
-            }
-        spec = lease["spec"]
-        if spec.get("holderIdentity") != self._replica:
-            spec["acquireTime"] = now
-            spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
-        spec["holderIdentity"] = self._replica
-        spec["leaseDurationSeconds"] = int(self._duration)
-        spec["renewTime"] = now
-        return lease
+    def _won(self, record: Record, asked_at: float) -> None:
+        with self._lock:
+            self._renewed_at[record.shard] = asked_at
+        if record.wanted_by not in ("", self._replica) and self._shards > 1:
+            self._leave(record.shard, record.wanted_by)
+
+    def _give_up(self, shard: int) -> None:
+        self._records.give_up(shard)
+        with self._lock:
+            self._renewed_at.pop(shard, None)
+            self._leaving.discard(shard)
+            self._free_to_go.discard(shard)

@@ -1,8 +1,8 @@
 """The ledger: who may place an order at which issuer now, and what each issuer's limits have been used for.
 
-It is kept in one ConfigMap for each issuer, written at most once a minute. What was ordered after the last write is
-found again in the Domains' status when a replica begins to work; not found again are orders that failed in that
-minute, and renewals, which Let's Encrypt exempts from all limits but that for duplicates.
+It is kept in one ConfigMap for each issuer and shard, written at most once a minute. What was ordered after the last
+write is found again in the Domains' status when a replica begins to work; not found again are orders that failed in
+that minute, and renewals, which Let's Encrypt exempts from all limits but that for duplicates.
 """
 
 import logging
@@ -11,29 +11,30 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Final
 
 from certward.config import Config
-from certward.errors import Conflict, OperatorError
+from certward.errors import OperatorError
 from certward.kube.client import Client
 from certward.model.resources import Domain, Key
 from certward.plan import turns
 from certward.plan.grants import Grants
 from certward.plan.turns import OrderRequest
 from certward.runtime.ledger_account import Account, Usage
+from certward.runtime.ledger_keeping import Keeping
+from certward.runtime.ledger_shards import Parts
 from certward.runtime.metrics import ORDERS_ENDED, ORDERS_PLACED
 from certward.runtime.registered import registered_domain
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two writes.
-WRITE_SECONDS: Final = 60.0
 #: How far wall clock and monotonic clock may drift apart, in seconds, before the clock counts as set.
 _JUMP: Final = 30.0
 
 
 class Ledger:
-    """For many threads. Only the replica that works may ask."""
+    """For many threads. Only the replica that works on a shard may ask for its Domains."""
 
     def __init__(
         self,
@@ -49,7 +50,8 @@ class Ledger:
         self._offset = clock() - monotonic()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._accounts = {issuer.name: Account.of(issuer, client, namespace) for issuer in config.issuers}
+        self._keeping = Keeping(self._lock, clock=clock, monotonic=monotonic, now=self._now)
+        self._parts = {issuer.name: Parts(issuer, client, namespace, config.shards) for issuer in config.issuers}
 
     def ask(self, issuer: str, request: OrderRequest) -> timedelta | None:
         """Ask to place an order.
@@ -60,8 +62,8 @@ class Ledger:
         """
         with self._lock:
             now = self._now()
-            account = self._accounts.get(issuer)
-            for other in self._accounts.values():
+            account = self._account(issuer, request.key)
+            for other in self._accounts():
                 if other is not account:
                     other.budget.abandon(request.key)
             if account is None:
@@ -76,7 +78,7 @@ class Ledger:
         (None, "") where it does not wait, or so briefly that nothing needs to be said.
         """
         with self._lock:
-            account = self._accounts.get(issuer)
+            account = self._account(issuer, request.key)
             expected, limit = account.budget.told(request.key) if account else (None, None)
         if expected is None:
             return None, ""
@@ -86,31 +88,31 @@ class Ledger:
     def estimate(self, issuer: str, key: Key) -> datetime | None:
         """When a request that waits can expect its turn; coarse, and seldom another one than before."""
         with self._lock:
-            account = self._accounts.get(issuer)
+            account = self._account(issuer, key)
             return account.budget.told(key)[0] if account else None
 
     def due(self) -> tuple[Key, ...]:
         """Requests whose turn has come since they last asked. Cheap; to be called several times a second."""
         with self._lock:
             now = self._now()
-            return tuple(key for account in self._accounts.values() for key in account.budget.due(now))
+            return tuple(key for account in self._accounts() for key in account.budget.due(now))
 
     def placed(self, issuer: str, key: Key) -> None:
         """The CA has taken the order."""
         ORDERS_PLACED.labels(issuer).inc()
-        self._tell(issuer, lambda orders, now: orders.placed(key, now))
+        self._tell(issuer, key, lambda orders, now: orders.placed(key, now))
 
     def resumed(self, issuer: str, request: OrderRequest) -> None:
         """An order placed by an earlier process goes on."""
-        self._tell(issuer, lambda orders, now: orders.resumed(request, now))
+        self._tell(issuer, request.key, lambda orders, now: orders.resumed(request, now))
         with self._lock:
-            for account in self._accounts.values():
+            for account in self._accounts():
                 account.budget.abandon(request.key)
 
     def cancelled(self, issuer: str, key: Key) -> None:
         """The CA has refused the order, or was never asked. Where that is not certain, it is `failed`."""
         ORDERS_ENDED.labels(issuer, "refused").inc()
-        self._tell(issuer, lambda orders, _: orders.cancelled(key))
+        self._tell(issuer, key, lambda orders, _: orders.cancelled(key))
 
     def failed(self, issuer: str, key: Key, *, is_validation: bool) -> None:
         """The order will give no certificate.
@@ -121,12 +123,12 @@ class Ledger:
             is_validation: the CA tried to validate the hostname and could not.
         """
         ORDERS_ENDED.labels(issuer, "invalid" if is_validation else "failed").inc()
-        self._tell(issuer, lambda orders, now: orders.failed(key, now, is_validation=is_validation))
+        self._tell(issuer, key, lambda orders, now: orders.failed(key, now, is_validation=is_validation))
 
     def issued(self, issuer: str, key: Key) -> None:
         """The certificate is there."""
         ORDERS_ENDED.labels(issuer, "issued").inc()
-        self._tell(issuer, lambda orders, now: orders.issued(key, now))
+        self._tell(issuer, key, lambda orders, now: orders.issued(key, now))
 
     def rate_limited(self, issuer: str, key: Key, until: datetime, message: str = "") -> None:
         """The CA took no order and said when to come back.
@@ -140,7 +142,7 @@ class Ledger:
         """
         ORDERS_ENDED.labels(issuer, "rate_limited").inc()
         with self._lock:
-            account = self._accounts.get(issuer)
+            account = self._account(issuer, key)
             if account is None:
                 return
             account.budget.rate_limited(key, until.timestamp(), message)
@@ -150,27 +152,37 @@ class Ledger:
     def withdraw(self, key: Key) -> None:
         """The Domain is gone or wants no certificate any more."""
         with self._lock:
-            for account in self._accounts.values():
+            for account in self._accounts():
                 account.budget.withdraw(key)
 
     def usage(self) -> dict[str, Usage]:
-        """How each account stands, for metrics."""
+        """How each account stands, as far as it is this replica's, for metrics."""
         with self._lock:
             now = self._now()
-            return {name: account.usage(now) for name, account in self._accounts.items()}
+            uses = {name: [each.usage(now) for each in parts.held()] for name, parts in self._parts.items()}
+        return {name: reduce(Usage.plus, used) for name, used in uses.items() if used}
 
-    def load(self, domains: Iterable[Domain] = ()) -> None:
-        """Begin to work: read what was kept, and find in the Domains what was not.
+    def load(self, domains: Iterable[Domain] = (), shard: int = 0) -> None:
+        """Begin to work on a shard: read what was kept, and find in the Domains what was not.
 
         Raises:
             Transient: the API server could not be asked.
         """
         domains = tuple(domains)
         with self._writing:
-            for account in self._accounts.values():
-                snapshot = account.store.read(self._clock())
+            for parts in self._parts.values():
+                found = parts.read(shard, self._clock())
                 with self._lock:
-                    account.take_over(snapshot, domains, self._now())
+                    parts.take_over(shard, found, domains, self._now())
+
+    def leave(self, shard: int) -> None:
+        """Work on a shard no more: write what has changed and forget it. Raises nothing."""
+        with self._writing:
+            for name, parts in self._parts.items():
+                if parts.has(shard):
+                    self._keeping.keep(name, parts.part(shard), is_last=True)
+                    with self._lock:
+                        parts.leave(shard)
 
     def flush(self, *, is_last: bool = False) -> None:
         """Write what has changed, at most once a minute, and at the end in any case. Raises nothing.
@@ -179,37 +191,33 @@ class Ledger:
             is_last: the process stops; what comes later than this is another's.
         """
         with self._writing:
-            for name, account in self._accounts.items():
-                try:
-                    self._flush(account, is_last=is_last)
-                except OperatorError as error:
-                    account.is_changed = True
-                    log.warning("the ledger of issuer %s could not be written: %s", name, error.message)
+            for name, parts in self._parts.items():
+                for account in parts.held():
+                    self._keeping.keep(name, account, is_last=is_last)
+                self._look(name, parts)
 
-    def _flush(self, account: Account, *, is_last: bool) -> None:
-        with self._lock:
-            is_due = account.is_changed and self._monotonic() - account.written_at >= WRITE_SECONDS
-            if not account.is_used or not (is_due or is_last):
-                return
-            account.written_at = self._monotonic()
+    def _look(self, name: str, parts: Parts) -> None:
+        """See what other replicas have used of the limits that are not divided among shards, once a minute."""
+        if not parts.is_look_due(self._monotonic()):
+            return
         try:
-            self._write(account)
-        except Conflict:
-            theirs = account.store.read(self._clock())
-            if theirs is not None:
-                with self._lock:
-                    account.merge(theirs, self._now())
-            self._write(account)
-
-    def _write(self, account: Account) -> None:
+            found = parts.look(self._clock())
+        except OperatorError as error:
+            log.warning("what other replicas have used at issuer %s cannot be read: %s", name, error.message)
+            return
         with self._lock:
-            snapshot = account.snapshot(self._now())
-        account.store.write(snapshot)
-        account.base = snapshot.books
+            parts.heard(found)
 
-    def _tell(self, issuer: str, what: Callable[[Grants, float], None]) -> None:
+    def _account(self, issuer: str, key: Key) -> Account | None:
+        parts = self._parts.get(issuer)
+        return parts.of(key.namespace) if parts else None
+
+    def _accounts(self) -> list[Account]:
+        return [account for parts in self._parts.values() for account in parts.held()]
+
+    def _tell(self, issuer: str, key: Key, what: Callable[[Grants, float], None]) -> None:
         with self._lock:
-            account = self._accounts.get(issuer)
+            account = self._account(issuer, key)
             if account is not None:
                 what(account.budget.orders, self._now())
                 account.is_changed = True
@@ -222,7 +230,6 @@ class Ledger:
             log.warning("the clock was set by %.0f s", jump)
             self._offset += jump
             hours = math.ceil(jump / 3600)
-            for account in self._accounts.values():
-                account.budget.shift(jump, hours)
-                account.base = account.base.shifted(hours)
+            for parts in self._parts.values():
+                parts.shift(jump, hours)
         return now

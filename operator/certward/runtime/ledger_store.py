@@ -1,4 +1,4 @@
-"""Where a ledger is kept: one ConfigMap for each issuer, in the operator's namespace."""
+"""Where a ledger is kept: one ConfigMap for each issuer and shard, in the operator's namespace."""
 
 import logging
 from collections.abc import Mapping
@@ -19,20 +19,21 @@ _KEY = "ledger.json"
 
 @dataclass(slots=True)
 class LedgerStore:
-    """The ConfigMap of one issuer. For one thread at a time."""
+    """The ConfigMap of one issuer and shard. For one thread at a time."""
 
     client: Client
     namespace: str
     issuer: str
     directory: str
     limits: Mapping[Limit, int]
+    shard: int = 0
     _version: str = ""
     _may_write: bool = True
 
     @property
     def name(self) -> str:
         """The ConfigMap's name."""
-        return f"certward-budget-{self.issuer}"
+        return ledger_document.config_map(self.issuer, self.shard)
 
     @property
     def exists(self) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -226,3 +227,8 @@ class Memories:
         """Forget a Domain."""
         with self._lock:
             self._of.pop(key, None)
+
+    def drop_all(self, is_meant: Callable[[Key], bool]) -> None:
+        """Forget the Domains that are meant."""
+        with self._lock:
+            self._of = {key: known for key, known in self._of.items() if not is_meant(key)}

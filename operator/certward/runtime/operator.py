@@ -36,6 +36,8 @@ from certward.runtime.drift import Drift
 from certward.runtime.events import Events
 from certward.runtime.flights import Flights
 from certward.runtime.gather import Gatherer
+from certward.runtime.holding import Holding
+from certward.runtime.intake import Intake
 from certward.runtime.issuance import Issuance
 from certward.runtime.issuers import Issuers
 from certward.runtime.keeper import Keeper
@@ -99,7 +101,11 @@ class Operator:
         self._is_started = False
         permitted = Permitted(config, options.namespace)
         self.cache = Cache(permitted.may)
-        self._queue = WorkQueue()
+        self._lease = Leadership(
+            client, namespace=options.namespace, replica=options.replica, on_lost=on_lost, shards=config.shards
+        )
+        holding = self._holding = Holding(self._lease, config.shards)
+        self._queue = WorkQueue(keeps=holding.keeps)
         self._issuers = Issuers(config, client, namespace=options.namespace)
         events = self._events = Events(client, replica=options.replica)
         every = max(config.probe.interval.total_seconds(), _LEAST_LIST_SECONDS)
@@ -163,10 +169,16 @@ class Operator:
             memories=memories,
             roots_pem=roots_pem,
         )
-        self._lease = Leadership(client, namespace=options.namespace, replica=options.replica, on_lost=on_lost)
-        self.reconciler = Reconciler(
+        self.intake = Intake(
             client,
             self.cache,
+            self._queue,
+            foreign=foreign,
+            memories=memories,
+            holding=holding,
+            namespace=options.namespace,
+        )
+        self._reconciler = Reconciler(
             self._queue,
             domains=Domains(
                 config,
@@ -210,9 +222,8 @@ class Operator:
             builtins=builtins,
             namespaces=namespaces,
             policies=policies,
-            foreign=foreign,
-            memories=memories,
-            may_work=self._may_work,
+            intake=self.intake,
+            holding=holding,
             workers=options.workers,
         )
         http01 = config.challenge.http01
@@ -222,13 +233,16 @@ class Operator:
         self._health = HealthServer(
             options.health_host, options.health_port, health=self._problem, readiness=self._readiness
         )
-        self._account_care = AccountCare(config, self._issuers, may_work=self._may_work)
+        self._account_care = AccountCare(config, self._issuers, may_work=holding.leads)
         self._keeper = Keeper(
             self._stop,
             self.cache,
             self._queue,
             lease=self._lease,
-            reconciler=self.reconciler,
+            holding=holding,
+            intake=self.intake,
+            reconciler=self._reconciler,
+            account_care=self._account_care,
             issuers=self._issuers,
             policies=policies,
             ledger=self._ledger,
@@ -253,7 +267,7 @@ class Operator:
         pause = 0.5
         while not self._stop.is_set():
             try:
-                self.reconciler.resync()
+                self.intake.resync()
                 break
             except OperatorError as error:
                 log.warning("cannot list our objects yet: %s", error.message)
@@ -262,7 +276,7 @@ class Operator:
         log.info("synced: %d Apps, %d Domains", len(self.cache.keys("App")), len(self.cache.keys("Domain")))
         self._lease.start()
         self._events.start()
-        self.reconciler.start()
+        self._reconciler.start()
         self._keeper.start()
         self._account_care.start()
         self._is_started = True
@@ -271,16 +285,13 @@ class Operator:
         """Finish what is being worked on, give the Lease up, stop listening."""
         self._stop.set()  # /readyz says so from here on
         self._account_care.stop()
-        self.reconciler.stop(timeout=10)
-        if self._keeper.has_begun:
+        self._reconciler.stop(timeout=10)
+        if self._holding.begun:
             self._ledger.flush(is_last=True)
         self._events.close()
         self._lease.stop()
         self._answerer.close()
         self._health.close()
-
-    def _may_work(self) -> bool:
-        return self._keeper.may_work()
 
     def _is_record_needed(self, entry: Entry) -> bool:
         """Whether the order that a record of DNS-01 was made for is still open."""
@@ -304,16 +315,17 @@ class Operator:
 
     def _problem(self) -> str:
         """What only a restart can mend; the API server or a CA being away is not."""
-        threads = (self._keeper, self.reconciler, self._account_care)
+        threads = (self._keeper, self._reconciler, self._account_care)
         if self._is_started and not all(thread.is_alive() for thread in threads):
             return "a thread has died"
         return ""
 
     def _readiness(self) -> tuple[bool, dict[str, Any]]:
-        is_synced = self.reconciler.synced_at > 0 and not self._stop.is_set()
+        is_synced = self.intake.synced_at > 0 and not self._stop.is_set()
         return is_synced, {
             "synced": is_synced,
-            "leader": self._may_work(),
+            "leader": self._holding.leads(),
+            "shards": sorted(self._holding.working_on()),
             "replica": self._options.replica,
         }
 
@@ -326,10 +338,9 @@ class Operator:
             lease=self._lease,
             ledger=self._ledger,
             queue=self._queue,
-            synced_age=lambda: time.monotonic() - self.reconciler.synced_at if self.reconciler.synced_at else 0.0,
-            unseen=self.reconciler.unseen,
-            may_work=self._may_work,
-            has_worked=lambda: self._keeper.has_begun,
+            synced_age=lambda: time.monotonic() - self.intake.synced_at if self.intake.synced_at else 0.0,
+            unseen=self.intake.unseen.count,
+            holding=self._holding,
         )
 
 

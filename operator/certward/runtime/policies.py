@@ -31,10 +31,11 @@ class Policies:
         self._events = events
         self._history: tuple[DefaultChange, ...] = ()
 
-    def load(self) -> None:
-        """Read the history and, when the configured default is new, add it.
+    def load(self, *, may_write: bool = True) -> None:
+        """Read the history and, when the configured default is new, add it; before any App is looked at.
 
-        Only the leader does this, before any App is looked at.
+        Args:
+            may_write: whether what is new is written down. Only one replica does that.
         """
         live = self._client.get("ConfigMap", self._namespace, DEFAULTS_CONFIGMAP)
         kept = (live or {}).get("data") or {}
@@ -42,8 +43,9 @@ class Policies:
         is_new = not history or history[-1].revision != self._default
         if is_new:
             history = (*history, DefaultChange(datetime.now(UTC).replace(microsecond=0), self._default))
-            log.info("TLS revision %s is the default for new Apps from now on", self._default)
-        if is_new or kept.get("floor", "") != self._floor:
+            if may_write:
+                log.info("TLS revision %s is the default for new Apps from now on", self._default)
+        if may_write and (is_new or kept.get("floor", "") != self._floor):
             self._client.apply(
                 {
                     "apiVersion": "v1",

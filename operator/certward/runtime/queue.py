@@ -40,10 +40,17 @@ class WorkQueue:
 
     A key that is added again before it is due keeps the earlier time. A key that is added while it is worked on
     comes again afterwards.
+
+    Args:
+        clock: monotonic seconds.
+        keeps: whether a key is any of this process's business; others are not taken in.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, keeps: Callable[[Key], bool] = lambda _: True
+    ) -> None:
         self._clock = clock
+        self._keeps = keeps
         self._changed = threading.Condition()
         self._due: dict[Key, float] = {}
         self._heap: list[tuple[float, int, Key]] = []
@@ -55,6 +62,10 @@ class WorkQueue:
         self._again: dict[Key, float] = {}
         self._is_closed = False
 
+    def keeps(self, key: Key) -> bool:
+        """Whether a key would be taken in."""
+        return self._keeps(key)
+
     def add(self, key: Key, after: float = 0.0, *, is_news: bool = True) -> None:
         """Have a key worked on `after` seconds from now, or earlier if it already is to be.
 
@@ -63,6 +74,8 @@ class WorkQueue:
             after: seconds.
             is_news: something has happened; otherwise it is only to be looked at again.
         """
+        if not self._keeps(key):
+            return
         with self._changed:
             due = self._clock() + max(after, 0.0)
             if is_news:
@@ -74,7 +87,7 @@ class WorkQueue:
         """Add several keys."""
         with self._changed:
             due = self._clock() + max(after, 0.0)
-            for key in keys:
+            for key in filter(self._keeps, keys):
                 self._take_news(key)
                 self._add(key, due)
             self._changed.notify_all()
@@ -106,7 +119,7 @@ class WorkQueue:
         with self._changed:
             self._working.discard(key)
             due = self._again.pop(key, None)
-            if due is not None:
+            if due is not None and self._keeps(key):
                 self._add(key, due)
                 self._changed.notify()
 
@@ -116,15 +129,18 @@ class WorkQueue:
             self._is_closed = True
             self._changed.notify_all()
 
-    def clear(self) -> None:
-        """Forget everything that waits."""
+    def drop(self, is_meant: Callable[[Key], bool]) -> bool:
+        """Forget the keys that wait and are meant.
+
+        Returns:
+            Whether none that is meant is worked on any more either.
+        """
         with self._changed:
-            self._due.clear()
-            self._heap.clear()
-            self._ready.clear()
-            self._since.clear()
-            self._again.clear()
-            self._news.clear()
+            for waiting in (self._due, self._since, self._again):
+                for key in [key for key in waiting if is_meant(key)]:
+                    del waiting[key]
+            self._news = {key for key in self._news if not is_meant(key)}
+            return not any(is_meant(key) for key in self._working)
 
     def is_waited_for(self) -> bool:
         """Whether a key is due that no worker has taken yet."""

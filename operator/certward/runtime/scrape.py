@@ -1,7 +1,7 @@
 """Metrics that are read when they are scraped: the replica, its queue, what the cache holds, how the CAs stand.
 
-What is about the cluster as a whole is told by the replica that works, or has worked while the API server is away, and
-by no other one, so that sums over all replicas are right.
+What is about the cluster as a whole is told by the replica with shard 0, also while the API server is away, and by no
+other one; what is about shards, by the replica that works on them. So sums over all replicas are right.
 """
 
 import math
@@ -18,6 +18,7 @@ from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.model.resources import App, Domain, TLSPolicy
 from certward.plan import census
+from certward.runtime.holding import Holding
 from certward.runtime.issuers import Issuers
 from certward.runtime.lease import Leadership
 from certward.runtime.ledger import Ledger
@@ -34,8 +35,7 @@ class Sources:
     Attributes:
         synced_age: -> seconds since the last full LIST; 0 before the first one.
         unseen: -> objects not looked at yet since this replica began to work.
-        may_work: -> whether this replica works now.
-        has_worked: -> whether it does or did; a replica that another one took over from ends.
+        holding: what this replica works on.
     """
 
     answerer: Answerer
@@ -47,8 +47,7 @@ class Sources:
     queue: WorkQueue
     synced_age: Callable[[], float]
     unseen: Callable[[], int]
-    may_work: Callable[[], bool]
-    has_worked: Callable[[], bool]
+    holding: Holding
 
 
 class StateCollector(Collector):
@@ -60,19 +59,24 @@ class StateCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """The metrics as of now."""
         yield from self._replica()
-        if self._from.has_worked():
+        holding = self._from.holding
+        if holding.begun:
             yield from self._queue()
             yield from self._budgets()
+        if holding.has_first():
             yield from self._census()
 
     def _replica(self) -> Iterable[Metric]:
         of = self._from
         build = InfoMetricFamily("certward_build", "The version that runs.", value={"version": __version__})
         yield build
-        yield _gauge("certward_leader", "1 on the replica that works.", float(of.may_work()))
+        leads, held = of.holding.leads(), of.holding.working_on()
+        yield _gauge("certward_leader", "1 on the replica that works; of several, on that with shard 0.", float(leads))
+        yield _gauge("certward_shards", "Into how many shards the work is split.", of.holding.shards)
+        yield _gauge("certward_shards_held", "How many of them this replica works on.", len(held))
         yield _gauge(
             "certward_lease_age_seconds",
-            "Time since this replica last renewed the Lease; +Inf where it does not hold it.",
+            "Time since this replica last renewed its Lease, the oldest of several; +Inf where it holds none.",
             of.lease.age(),
         )
         yield _gauge("certward_synced_age_seconds", "Time since the last full LIST.", of.synced_age())

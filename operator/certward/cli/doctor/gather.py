@@ -22,6 +22,7 @@ from certward.config import Config, IssuerConfig, parse
 from certward.errors import ConfigError
 from certward.model.resources import App, Domain, parse_time
 from certward.names import GROUP, VERSION
+from certward.plan.shards import lease_name
 
 _PLURALS: Final = ("apps", "domains", "tlspolicies")
 _ACCOUNT: Final = "certward"
@@ -57,13 +58,14 @@ def examine(session: Session, namespace: str) -> Iterator[Check]:
     yield Check("Definitions", of_operator.definitions(see(lambda: _definitions(api)), _served(api)))
     deployment = see(lambda: _of_operator(api, "deployments", namespace, "certward"))
     pods = see(lambda: _pods(api, namespace))
-    yield Check("Lease", of_operator.lease(see(lambda: api.get("Lease", namespace, "certward")), now))
+    text, config, problem = _configuration(api, namespace)
+    shards = 1 if isinstance(config, Unseen) else config.shards
+    yield Check("Lease", of_operator.leases(see(lambda: _leases(api, namespace, shards)), now))
     yield Check("Deployment", of_operator.deployment(deployment, pods, namespace))
     account = _account(deployment)
     yield Check(
         "Rights", of_operator.rights(_missing_rights(api, namespace, account), f"ServiceAccount {namespace}/{account}")
     )
-    text, config, problem = _configuration(api, namespace)
     changed_at = _changed_at(api, namespace) if isinstance(text, str) else None
     dangers = () if isinstance(config, Unseen) else config.warnings()
     yield Check("Configuration", of_operator.configuration(text, problem, changed_at, _started_at(pods), dangers))
@@ -92,6 +94,10 @@ def _definitions(api: Api) -> dict[str, Object | None]:
 def _served(api: Api) -> list[str] | None:
     listed = api.raw("GET", f"/apis/{GROUP}/{VERSION}")
     return None if listed is None else [each["name"] for each in listed["resources"] if "/" not in each["name"]]
+
+
+def _leases(api: Api, namespace: str, shards: int) -> dict[int, Object | None]:
+    return {shard: api.get("Lease", namespace, lease_name(shard)) for shard in range(shards)}
 
 
 def _of_operator(api: Api, plural: str, namespace: str, name: str) -> Object | None:

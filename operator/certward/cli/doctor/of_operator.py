@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from certward.cli.findings import Finding, Unseen, broken, not_looked_at, ok, warning
+from certward.cli.findings import Finding, Unseen, Verdict, broken, not_looked_at, ok, warning
 from certward.cli.words import are, listed, span
 from certward.model.conditions import is_true
 from certward.model.resources import format_time, parse_time
 from certward.names import VERSION
+from certward.plan.shards import in_words
 
 Body = Mapping[str, Any]
 _APPLY_CRDS: Final = "Apply them: kubectl apply --server-side -k crds"
@@ -77,6 +78,30 @@ def lease(body: Body | Unseen | None, now: datetime) -> Finding:
             "See the operator's pods and their logs.",
         )
     return ok(f"{holder} works{since}; it renewed the Lease {span(max(age, timedelta()))} ago.")
+
+
+def leases(bodies: Mapping[int, Body | None] | Unseen, now: datetime) -> Finding:
+    """Which replica works on which shard.
+
+    Args:
+        bodies: shard -> its Lease; None where there is none. With a single one, it is as `lease` says.
+        now: by the API server's clock.
+    """
+    if isinstance(bodies, Unseen):
+        return lease(bodies, now)
+    if len(bodies) == 1:
+        return lease(bodies[0], now)
+    found = {shard: lease(body, now) for shard, body in bodies.items()}
+    idle = [shard for shard, finding in found.items() if finding.verdict is not Verdict.OK]
+    if idle:
+        return broken(
+            f"Nobody works on {in_words(idle)} of {len(bodies)}. {found[idle[0]].words}", found[idle[0]].advice
+        )
+    holders: dict[str, list[int]] = {}
+    for shard, body in bodies.items():
+        holders.setdefault(str((body or {})["spec"]["holderIdentity"]), []).append(shard)
+    works = [f"{holder} works on {in_words(shards)}" for holder, shards in sorted(holders.items())]
+    return ok(f"{listed(works)}, of {len(bodies)}.")
 
 
 def deployment(body: Body | Unseen | None, pods: Sequence[Body] | Unseen, namespace: str) -> Finding:

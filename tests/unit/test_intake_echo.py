@@ -7,9 +7,10 @@ import pytest
 from certward.kube.cache import Cache
 from certward.model.resources import Key
 from certward.names import API_VERSION
-from certward.runtime import reconciler as module
+from certward.runtime import intake as module
+from certward.runtime.holding import Holding
+from certward.runtime.intake import Intake, read
 from certward.runtime.queue import WorkQueue
-from certward.runtime.reconciler import Reconciler, read
 
 WWW, SHOP = Key("Domain", "team-a", "www"), Key("App", "team-a", "shop")
 TEAM_A = Key("Namespace", "", "team-a")
@@ -30,29 +31,17 @@ def body(version="1", **changes):
 
 
 class Around:
-    """A reconciler whose workers do not run, and what it works with."""
+    """What watches tell to, and what it tells."""
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
         self.cache = Cache()
         self.queue = WorkQueue(clock=lambda: self.now)
-        nothing = SimpleNamespace(
-            reconcile=lambda _key: (False, set()), ensure=lambda _name: None, drop=lambda _key: None
-        )
-        self.reconciler = Reconciler(
-            nothing,
-            self.cache,
-            self.queue,
-            domains=nothing,
-            apps=nothing,
-            builtins=nothing,
-            namespaces=nothing,
-            policies=nothing,
-            foreign=nothing,
-            memories=nothing,
-            may_work=lambda: True,
-            workers=0,
+        nothing = SimpleNamespace()
+        holding = Holding(SimpleNamespace(holds=lambda _: True, held=frozenset), 1)
+        self.intake = Intake(
+            nothing, self.cache, self.queue, foreign=nothing, memories=nothing, holding=holding, namespace="sys"
         )
 
     def due(self):
@@ -79,9 +68,9 @@ def around(monkeypatch):
 
 
 def test_what_a_watch_tells_is_worked_on(around):
-    around.reconciler.changed(body())
+    around.intake.changed(body())
     assert around.due() == {WWW}
-    around.reconciler.changed(body("2", spec=body()["spec"] | {"appRef": {"name": "other"}}))
+    around.intake.changed(body("2", spec=body()["spec"] | {"appRef": {"name": "other"}}))
     assert around.due() == {WWW}
     known = around.cache.domain("team-a", "www")
     assert known
@@ -89,19 +78,19 @@ def test_what_a_watch_tells_is_worked_on(around):
 
 
 def test_the_echo_of_what_was_written_here_is_no_news(around, caplog):
-    around.reconciler.changed(body())
+    around.intake.changed(body())
     around.due()
     written = body("2", status={"state": "InProgress"})
     around.cache.put(read(written))  # as is done with the API server's answer
-    around.reconciler.changed(written)
+    around.intake.changed(written)
     assert around.due() == set()
-    around.reconciler.changed(body("2", spec={}))
+    around.intake.changed(body("2", spec={}))
     assert not caplog.records, "it is not even read"
 
 
 def test_what_somebody_else_wrote_meanwhile_is_news(around):
     around.cache.put(read(body("2", status={"state": "InProgress"})))
-    around.reconciler.changed(body("3", status={"state": "Failed"}))
+    around.intake.changed(body("3", status={"state": "Failed"}))
     assert around.due() == {WWW}
     known = around.cache.domain("team-a", "www")
     assert known
@@ -109,44 +98,43 @@ def test_what_somebody_else_wrote_meanwhile_is_news(around):
 
 
 def test_an_object_made_anew_is_news_whatever_was_known_of_its_namesake(around):
-    around.reconciler.changed(body("2"))
-    around.reconciler.deleted("Domain", "team-a", "www", "uid-www")
+    around.intake.changed(body("2"))
+    around.intake.deleted("Domain", "team-a", "www", "uid-www")
     around.due()
-    around.reconciler.changed(body("3", metadata=body("3")["metadata"] | {"uid": "made-anew"}))
+    around.intake.changed(body("3", metadata=body("3")["metadata"] | {"uid": "made-anew"}))
     assert WWW in around.due()
 
 
 def test_a_burst_of_changes_to_an_app_is_summed_up_once_and_a_long_one_every_so_often(around):
-    around.reconciler.enqueue([SHOP])
+    around.intake.enqueue([SHOP])
     assert around.waits_for(SHOP) == FIRST
-    around.reconciler._dispatch(SHOP)
+    around.intake.sums_up(SHOP)
     summed_up = around.now
     for _ in range(3):
         around.now += 0.2
-        around.reconciler.enqueue([SHOP])
+        around.intake.enqueue([SHOP])
     around.waits_for(SHOP)
     assert around.now - summed_up == pytest.approx(LATER, abs=0.11)
 
 
 def test_an_app_that_was_left_alone_for_a_while_is_summed_up_soon(around):
-    around.reconciler._dispatch(SHOP)
+    around.intake.sums_up(SHOP)
     around.now += LATER
-    around.reconciler.enqueue([SHOP])
+    around.intake.enqueue([SHOP])
     assert around.waits_for(SHOP) == FIRST
 
 
 def test_one_apps_burst_holds_up_nobody_else(around):
     other = Key("App", "team-b", "shop")
-    around.reconciler._dispatch(SHOP)
-    around.reconciler._dispatch(TEAM_A)
-    around.reconciler.enqueue([WWW, TEAM_A, other, SHOP])
+    around.intake.sums_up(SHOP)
+    around.intake.enqueue([WWW, TEAM_A, other, SHOP])
     assert around.due() == {WWW}
     around.now += FIRST + 0.001
     assert around.due() == {TEAM_A, other}
 
 
 def test_an_app_that_is_made_anew_is_summed_up_soon(around):
-    around.reconciler._dispatch(SHOP)
-    around.reconciler.deleted("App", "team-a", "shop", "uid-shop")
-    around.reconciler.enqueue([SHOP])
+    around.intake.sums_up(SHOP)
+    around.intake.deleted("App", "team-a", "shop", "uid-shop")
+    around.intake.enqueue([SHOP])
     assert around.waits_for(SHOP) == FIRST
