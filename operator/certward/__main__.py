@@ -59,7 +59,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="CIDR[,CIDR...]",
         help="take challenge requests from these networks only (default: from anywhere)",
     )
-    parser.add_argument("--workers", type=int, default=8, help="objects worked on at a time (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=16, help="objects worked on at a time (default: %(default)s)")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     parser.add_argument("--log-format", default="text", choices=["text", "json"])
     parser.add_argument("--version", action="version", version=f"certward {__version__}")

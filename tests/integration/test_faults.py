@@ -15,7 +15,7 @@ from cluster.handle import Cluster
 from cluster.ports import Ports
 from integration import observer
 
-WORKERS = 8
+WORKERS = 16
 #: Seconds: less than the pause after a failed validation, because here nothing is wrong with any hostname.
 SOON = 50
 #: Seconds that the API server is away.

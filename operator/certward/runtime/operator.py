@@ -88,7 +88,7 @@ class Options:
     health_host: str
     health_port: int
     answer_peers: Sequence[IPv4Network | IPv6Network] = ()
-    workers: int = 8
+    workers: int = 16
 
 
 class Operator:
@@ -140,7 +140,14 @@ class Operator:
         roots_pem = _system_roots()
         manuals = Manuals(client, self.cache, secrets, classes, roots_pem)
         platform = Platform(config, client, self.cache, options.namespace)
-        prover = Prover(config, self.cache, classes=classes, addresses=addresses, reports=reports)
+        prover = Prover(
+            config,
+            self.cache,
+            classes=classes,
+            addresses=addresses,
+            reports=reports,
+            is_busy=self._queue.is_waited_for,
+        )
         builtins = Builtins(
             config,
             self.cache,

@@ -3,6 +3,7 @@
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -29,7 +30,7 @@ from certward.runtime.memory import Memory
 from certward.runtime.reports import Reports
 from certward.stages import stage
 
-#: How long one go insists before the worker does something else.
+#: How long one go insists before the worker does something else; unless others wait for it.
 _BURST = 0.6
 _PAUSE = 0.03
 #: How long an ingress may take to follow a change before the status says that it does not.
@@ -58,12 +59,20 @@ class Prover:
     """Makes the handshakes: one each time, a full scan after a change. For many threads."""
 
     def __init__(
-        self, config: Config, cache: Cache, *, classes: Classes, addresses: Addresses, reports: Reports
+        self,
+        config: Config,
+        cache: Cache,
+        *,
+        classes: Classes,
+        addresses: Addresses,
+        reports: Reports,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._cache = cache
         self._classes = classes
         self._addresses = addresses
         self._reports = reports
+        self._is_busy = is_busy
         self._pacer = Pacer(config.probe.per_second)
 
     @stage("proof")
@@ -91,7 +100,7 @@ class Prover:
         while True:
             proof = self._look(observed, facts, memory)
             is_good = not proof.problem and proof.since is None
-            if is_good or time.monotonic() - started > _BURST:
+            if is_good or time.monotonic() - started > _BURST or self._is_busy():
                 break
             time.sleep(_PAUSE)
         if proof.problem and proof.since and proof.at - proof.since >= _QUIET:

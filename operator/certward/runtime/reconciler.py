@@ -40,7 +40,7 @@ class Reconciler:
         policies: Policies,
         intake: Intake,
         holding: Holding,
-        workers: int = 8,
+        workers: int = 16,
     ) -> None:
         self._queue = queue
         self._domains = domains
