@@ -41,7 +41,7 @@ class Pki:
         return self.root / "service-account.pub"
 
     def certificate(self, name: str) -> Path:
-        """Return the certificate file of `apiserver`, `pebble`, `admin` or `controller-manager`."""
+        """Return the certificate file of `apiserver`, `pebble`, `ingress`, `admin` or `controller-manager`."""
         return self.root / f"{name}.crt"
 
     def key(self, name: str) -> Path:
@@ -69,6 +69,7 @@ def ensure(folder: Path, service_network: str) -> Pki:
     addresses = ["127.0.0.1", f"{service_network}.0.1"]
     _issue(made, "apiserver", _leaf("kube-apiserver", ca_key, ca, names=names, addresses=addresses))
     _issue(made, "pebble", _leaf("pebble", ca_key, ca, names=["localhost", "pebble"], addresses=["127.0.0.1"]))
+    _issue(made, "ingress", _leaf("local ingress", ca_key, ca, names=["nobody.invalid"]))
     _issue(made, "admin", _leaf("certward-admin", ca_key, ca, group="system:masters"))
     _issue(made, "controller-manager", _leaf("system:kube-controller-manager", ca_key, ca))
     token_key = ec.generate_private_key(ec.SECP256R1())

@@ -23,7 +23,7 @@ from certward.probe.handshake import Served, handshake, probe_name
 from certward.probe.httpget import http_get
 from certward.probe.link import ProbeFailed
 from certward.probe.misdirection import misdirected
-from certward.probe.scan import scan
+from certward.probe.scan import ScanResult, confirms, scan
 from certward.runtime.addresses import Address, Addresses
 from certward.runtime.classes import Classes
 from certward.runtime.memory import Memory
@@ -35,6 +35,9 @@ _BURST = 0.6
 _PAUSE = 0.03
 #: How long an ingress may take to follow a change before the status says that it does not.
 _QUIET = timedelta(seconds=3)
+#: For so long after a full scan that was as declared other hosts of the same settings are compared with it, in seconds.
+_COMPARABLE = 3600.0
+_MOST_SETTINGS = 256
 #: How long a change of others' routes keeps a host under a close look, in seconds.
 _DISTURBANCE = DISTURBANCE / timedelta(seconds=1)
 
@@ -73,6 +76,7 @@ class Prover:
         self._addresses = addresses
         self._reports = reports
         self._is_busy = is_busy
+        self._found: dict[tuple[str, ...], tuple[ScanResult, float]] = {}
         self._pacer = Pacer(config.probe.per_second)
 
     @stage("proof")
@@ -180,8 +184,7 @@ class Prover:
         self, observed: Observed, facts: CertificateFacts, address: Address, proof: Proof, memory: Memory
     ) -> Proof:
         """The proof with what a full scan says of the policy."""
-        name = probe_name(observed.domain.hostname)
-        found = scan(address, name, proxy_protocol=self._addresses.is_proxied(observed.app))
+        found, is_like_another = self._find(observed, facts, address)
         if not found.complete:
             return replace(proof, since=None)  # what the handshake has shown stands; the rest is looked at next time
         engine = self._classes.of(observed.app).dialect.capabilities
@@ -189,6 +192,8 @@ class Prover:
         verdict = enforcement.judge(
             accepted, observed.profile, facts.key_type, engine, wants_hsts=observed.hsts is not None
         )
+        if verdict.is_kept and not is_like_another:
+            self._remember(observed, facts, found)
         if verdict.is_kept:
             verdict = (
                 self._resumption(observed, address, engine, memory)
@@ -209,6 +214,20 @@ class Prover:
             hsts_max_age=max_age(observed.hsts),
             since=None if verdict.is_lasting else proof.since,
         )
+
+    def _find(self, observed: Observed, facts: CertificateFacts, address: Address) -> tuple[ScanResult, bool]:
+        """What a host accepts, and whether that was only compared with a host of the same settings."""
+        name, is_proxied = probe_name(observed.domain.hostname), self._addresses.is_proxied(observed.app)
+        known, at = self._found.get(_settings(observed, facts), (None, 0.0))
+        is_comparable = not observed.foreign and observed.disturbed is None and time.monotonic() - at < _COMPARABLE
+        if known and is_comparable and confirms(address, name, known, proxy_protocol=is_proxied):
+            return known, True
+        return scan(address, name, proxy_protocol=is_proxied), False
+
+    def _remember(self, observed: Observed, facts: CertificateFacts, found: ScanResult) -> None:
+        if len(self._found) > _MOST_SETTINGS:
+            self._found.clear()
+        self._found[_settings(observed, facts)] = (found, time.monotonic())
 
     def _more(self, verdict: Verdict, observed: Observed, engine: Capabilities) -> str:
         """Who is to blame, what the controller says, what an administrator could do; sentences to be appended."""
@@ -283,6 +302,11 @@ def _answer(address: Address, hostname: str, *, proxy_protocol: bool) -> _Answer
         address, hostname, PROBE_PATH, tls=True, timeout=3.0, max_bytes=1024, proxy_protocol=proxy_protocol
     )
     return _Answer(found.status, found.body, ANSWERER_HEADER.lower() in found.headers)
+
+
+def _settings(observed: Observed, facts: CertificateFacts) -> tuple[str, ...]:
+    """What decides about what a host accepts, its certificate aside."""
+    return (observed.ingress_class, label(observed.profile), facts.key_type)
 
 
 def _needs_scan(before: Proof, observed: Observed, fingerprint: str) -> bool:
