@@ -8,6 +8,7 @@ from typing import Any
 
 from acme import messages
 
+from certward.acme import orders
 from certward.acme.client import Issuer
 from certward.acme.order import Order
 from certward.acme.problems import ProblemReply
@@ -108,25 +109,21 @@ def deactivate_authorizations(issuer: Issuer, order: Order) -> None:
                 raise issuer.error(problem, order.hostnames[0] if order.hostnames else "") from problem
 
 
-def give_up_inherited(issuer: Issuer, order: Order) -> bool:
+def own_order(issuer: Issuer, order: Order) -> Order | None:
     """See that a new order rests on no authorization from before it was placed.
 
     Returns:
-        Whether there was one. Then the order is dead, and another one has to be placed.
+        The order, its authorizations read. None where there was such a one: it has been given up, and the order is dead
+        with it; another one has to be placed.
 
     Raises:
         OperatorError: as `problems` says.
     """
-    hostname = order.hostnames[0] if order.hostnames else ""
-    is_inherited = order.status != "pending"
-    for url in () if is_inherited else order.authorization_urls:
-        try:
-            is_inherited |= issuer.document(issuer.post(url)).get("status") == "valid"
-        except ProblemReply as problem:
-            raise issuer.error(problem, hostname) from problem
-    if is_inherited:
-        deactivate_authorizations(issuer, order)
-    return is_inherited
+    looked = orders.look(issuer, order) if order.status == "pending" else order
+    if looked.status == "pending" and len(looked.pending) == len(order.authorization_urls):
+        return looked
+    deactivate_authorizations(issuer, order)
+    return None
 
 
 def _moment(window: Any, name: str) -> datetime | None:  # noqa: ANN401 - as it came from the CA

@@ -8,7 +8,7 @@ from typing import Any
 from certward.acme.problems import Problem, parse_problem
 
 #: Seconds before the first look at something that the CA works on, where it does not say; doubled each time.
-FIRST_POLL = 0.04
+FIRST_POLL = 0.06
 LAST_POLL = 5.0
 
 #: The challenges that can be asked for (RFC 8555, 8.3 and 8.4; draft-ietf-acme-dns-persist).

@@ -135,6 +135,20 @@ def advance(issuer: Issuer, order: Order, csr: bytes | Callable[[], bytes]) -> O
         raise _error(issuer, order, reply) from reply
 
 
+def look(issuer: Issuer, order: Order) -> Order:
+    """The order with its authorizations as the CA has them now, one request each; those that are valid left out.
+
+    Raises:
+        OperatorError: as `advance`.
+    """
+    try:
+        for authorization in order.pending:
+            order = _look(issuer, order, authorization)
+    except ProblemReply as reply:
+        raise _error(issuer, order, reply) from reply
+    return order
+
+
 @stage("ca order")
 def _place(issuer: Issuer, hostnames: Sequence[str], profile: str, replaces: str, challenge: str) -> Order:
     identifiers = [messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=name) for name in hostnames]

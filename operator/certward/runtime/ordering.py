@@ -15,7 +15,7 @@ from certward.model.resources import format_time, key_of, parse_time
 from certward.plan import renewal
 from certward.plan.observed import Observed, Plan
 from certward.plan.turns import OrderRequest
-from certward.runtime.inheritance import is_inherited
+from certward.runtime.inheritance import without_inheritance
 from certward.runtime.issuers import Issuers
 from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Memory, Placed, Waiting
@@ -58,17 +58,17 @@ class Ordering:
         if placed is None:
             return
         try:
-            is_usable = not is_inherited(observed, issuer, placed.order)
+            order = without_inheritance(observed, issuer, placed.order)
         except OperatorError as failure:
             if not isinstance(failure, Transient | RateLimited | IssuerUnusable) or failure.reason == "OrderInvalid":
                 self._ledger.failed(plan.issuer, key, is_validation=False)
                 memory.placed = None
             raise  # otherwise the same order is looked at again
         memory.placed = None
-        if not is_usable:
+        if order is None:
             self._ledger.failed(plan.issuer, key, is_validation=False)
             return
-        memory.order = placed.order
+        memory.order = order
         memory.order_issuer = plan.issuer
         memory.order_created_at = placed.created_at
         memory.wait_until = 0.0

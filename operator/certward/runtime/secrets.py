@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from certward.errors import Rejected, Transient
@@ -51,6 +51,7 @@ class Secrets:
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], SecretState] = {}
         self._seen: dict[tuple[str, str], _Seen] = {}
+        self._roots_pem = b""
 
     def state(self, domain: Domain, now: datetime, roots_pem: bytes) -> SecretState:
         """What `<domain>-tls` holds.
@@ -60,6 +61,7 @@ class Secrets:
             now: aware UTC datetime, for the dates of the certificate.
             roots_pem: what counts as trusted.
         """
+        self._roots_pem = roots_pem
         known = self._believed(domain)
         if known is None:
             known = self._found(domain, self._client.get(*_place(domain)), now, roots_pem)
@@ -170,7 +172,9 @@ class Secrets:
         manifest = certificate_secret(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of, marks=marks
         )
-        _kept(self._client.apply(manifest), domain)
+        written = self._client.apply(manifest)
+        _kept(written, domain)
+        self._found(domain, written, datetime.now(UTC), self._roots_pem)  # or the next pass would read it
 
     def _forget_look(self, domain: Domain) -> None:
         with self._lock:
