@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from certward.model.suites import SUITES
-from certward.probe.scan import ScanResult, scan
+from certward.probe.scan import ScanResult, confirms, scan
 from e2e import policies
 from e2e.outside import key_type
 from e2e.world import Domain, World
@@ -132,6 +132,26 @@ def scans(world: World, hosts: dict[str, Domain]) -> dict[str, ScanResult]:
     with ThreadPoolExecutor(4) as pool:
         found = pool.map(lambda domain: scan(world.platform.https, domain.hostname), hosts.values())
     return dict(zip(hosts, found, strict=True))
+
+
+def _is_within(shown: ScanResult, expected: ScanResult) -> bool:
+    """Whether a host accepts each version that another one does, and in none of them anything more."""
+    return (
+        shown.versions == expected.versions
+        and all(set(shown.suites[version]) <= set(expected.suites[version]) for version in shown.versions)
+        and set(shown.groups_tls12) <= set(expected.groups_tls12)
+        and set(shown.groups_tls13) <= set(expected.groups_tls13)
+    )
+
+
+@ROWS
+def test_a_host_is_confirmed_by_the_scan_of_one_with_the_same_settings_and_of_no_narrower_one(
+    world: World, hosts: dict[str, Domain], scans: dict[str, ScanResult], row: Row
+) -> None:
+    hostname = hosts[row.name].hostname
+    confirmed = {other: confirms(world.platform.https, hostname, found) for other, found in scans.items()}
+    assert confirmed == {other: _is_within(scans[row.name], found) for other, found in scans.items()}
+    assert confirmed[row.name]
 
 
 @ROWS

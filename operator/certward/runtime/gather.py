@@ -109,6 +109,9 @@ class Gatherer:
         issuer = self._troubles.choose(issuers, order_issuer if url else "", memory)
         account = self._accounts.version(issuer)
         inputs = inputs_of(domain, app, secret, issuer, account)
+        turn = _turn(memory, issuer)
+        if turn is not None:
+            memory.begun_at = time.monotonic()  # what stands in line is begun when it has its turn
         effective = self._policies.effective(app) if app else _NOTHING
         return Observed(
             domain=domain,
@@ -135,7 +138,7 @@ class Gatherer:
             order_issuer=order_issuer,
             order_created_at=memory.order_created_at or str(order.get("createdAt") or ""),
             is_unanswered=memory.order is None or any(not one.answered for one in memory.order.pending),
-            turn=_turn(memory, issuer),
+            turn=turn,
             is_preflighted=memory.is_preflighted
             and memory.preflighted_for == issuer
             and time.monotonic() - memory.preflight_seen < _PREFLIGHT_BELIEVED,
