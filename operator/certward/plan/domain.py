@@ -243,7 +243,7 @@ def _order_stays_open(observed: Observed, wanted: Wanted | None, key_type: str) 
         return False
     if _is_stored(observed):
         return False
-    # No key is kept until the CA takes its time over the certificate.
+    # Most keys are derived, and none is kept.
     has_right_key = observed.next_key_type in ("", key_type)
     return wanted is not None and observed.order_issuer == observed.issuer and has_right_key
 

@@ -126,7 +126,7 @@ class Secrets:
         return (keys.key_type_of(key_pem), hashlib.sha256(keys.spki(public_key)).hexdigest())
 
     def store_next_key(self, domain: Domain, key_pem: bytes) -> None:
-        """Keep the key of an order that the CA takes its time over.
+        """Keep the key of an order before the CA is told of it.
 
         Raises:
             Rejected: a Secret of that name is somebody else's; it is left untouched.
