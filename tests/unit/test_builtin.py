@@ -39,7 +39,7 @@ def builtins_of(one, looks):
     cache, config = Cache(), Config()
     cache.put(one)
     class_ = Class("traefik", DIALECTS["traefik"], None, config.ingress.classes["traefik"])
-    nothing = SimpleNamespace(present=lambda _: None, absent=lambda _: None)
+    nothing = SimpleNamespace(present=lambda _: None, absent=lambda _: None, doubt=lambda _: None)
     return Builtins(
         config,
         cache,

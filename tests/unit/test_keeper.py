@@ -1,6 +1,7 @@
 """What is done by the clock, with everything that it is done to standing still."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 from certward.errors import Rejected
@@ -28,7 +29,7 @@ def keeper_of(done, *, ensure, is_missing=False, **others):
         Cache(),
         WorkQueue(),
         **(parts | others),
-        intake=doing("resync", "enqueue", "enqueue_shard"),
+        intake=SimpleNamespace(**vars(doing("resync", "enqueue", "enqueue_shard")), synced_at=time.monotonic()),
         issuers=doing("look_again"),
         policies=doing("load"),
         ledger=doing("load", "due", "flush", "leave"),

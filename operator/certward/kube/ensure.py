@@ -41,8 +41,12 @@ class Ensurer:
         self._client = client
         self._known = KnownObjects(listed_every)
 
-    def present(self, manifests: Iterable[Mapping[str, Any]]) -> bool:
+    def present(self, manifests: Iterable[Mapping[str, Any]], *, is_doubted: bool = False) -> bool:
         """Make each of these be as rendered.
+
+        Args:
+            manifests: in the order in which they have to come.
+            is_doubted: something is amiss, so that what the last LIST showed is not enough.
 
         Returns:
             Whether anything was written.
@@ -55,7 +59,7 @@ class Ensurer:
         for manifest in manifests:
             ref, wanted = ref_of(manifest), marked(manifest)
             mark = str(wanted["metadata"]["annotations"][ANNOTATION_RENDERED])
-            if self._known.is_right(ref, mark):
+            if self._known.is_right(ref, mark, is_doubted=is_doubted):
                 continue
             live = self._known.listed(ref) or self._client.get(*ref)
             if live is not None and not is_managed(live):
@@ -68,7 +72,7 @@ class Ensurer:
             if live is None or not holds({**live, **kind}, wanted):
                 live = self._client.apply(wanted)
                 wrote = True
-            if live is not None:
+            if live is not None and not live["metadata"].get("deletionTimestamp"):
                 self._known.remember(ref, mark, live)
         return wrote
 

@@ -13,9 +13,12 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from certward.errors import OperatorError
 from certward.names import LABEL_APP, LABEL_DOMAIN
 
 Ref = tuple[str, str, str]
+#: In the place of an object as it was listed: there is one of that name, and it has to be read.
+_NAMED = ("", b"")
 #: The mark of what is known not to be there.
 ABSENT = ""
 #: Without lists, what was seen to be right is believed for a burst of passes, in seconds; less where the object has no
@@ -59,8 +62,14 @@ class KnownObjects:
         self._kept: dict[str, float] = {}
         self._listed: dict[str, float] = {}
 
-    def is_right(self, ref: Ref, mark: str) -> bool:
-        """Whether an object is known to be as `mark` says, so that it need not be read."""
+    def is_right(self, ref: Ref, mark: str, *, is_doubted: bool = False) -> bool:
+        """Whether an object is known to be as `mark` says, so that it need not be read.
+
+        Args:
+            ref: of the object.
+            mark: what it should be.
+            is_doubted: believe only what was seen a moment ago.
+        """
         now = time.monotonic()
         with self._lock:
             entry, _ = self._of.get(ref[0], {}).get(ref, (None, None))
@@ -69,12 +78,15 @@ class KnownObjects:
             if mark == ABSENT and now - entry.at > _UNASKED / 4:
                 self._of[ref[0]][ref] = (entry._replace(at=now), None)
             believed = _BELIEVED if entry.is_owned or mark == ABSENT else _BELIEVED_UNOWNED
-            return now - entry.at < believed or now - self._listed.get(ref[0], -math.inf) < 2.5 * self._every
+            listed_at = -math.inf if is_doubted else self._listed.get(ref[0], -math.inf)
+            return now - entry.at < believed or now - listed_at < 2.5 * self._every
 
     def listed(self, ref: Ref) -> Mapping[str, Any] | None:
         """An object as the first LIST showed it; once."""
         with self._lock:
-            _, packed = self._packed.pop(ref, ("", b""))
+            _, packed = self._packed.get(ref, _NAMED)
+            if packed:
+                self._packed[ref] = _NAMED
             at = self._kept.get(ref[0], -math.inf)
         if not packed or time.monotonic() - at > _LIST_BELIEVED:
             return None
@@ -105,7 +117,7 @@ class KnownObjects:
             for ref in self._unowned.pop(namespace, ()):
                 entry, _ = self._of.get(ref[0], {}).get(ref, (None, None))
                 if entry is not None and entry.at < seen_before:
-                    del self._of[ref[0]][ref]
+                    self._drop(ref)
                 elif entry is not None:
                     self._unowned.setdefault(namespace, set()).add(ref)
 
@@ -114,27 +126,25 @@ class KnownObjects:
 
         Args:
             kind: the kind.
-            bodies: all of them.
+            bodies: all of them; what breaks off before the end says nothing of what it has not shown.
             keep: pack what is not known yet, to be compared without being read.
 
         Returns:
             Whose objects are others than those that were seen to be right.
+
+        Raises:
+            OperatorError: as `bodies` does, where nothing was found before.
         """
         began = time.monotonic()
         there: set[Ref] = set()
         changed: set[Whose] = set()
-        for body in bodies:
-            meta = body["metadata"]
-            ref = (kind, meta.get("namespace", ""), meta["name"])
-            there.add(ref)
-            with self._lock:
-                entry, _ = self._of.get(kind, {}).get(ref, (None, None))
-                is_kept = self._packed.get(ref, ("", b""))[0] not in ("", meta["resourceVersion"])
-                if entry is None and (keep or is_kept):
-                    self._packed[ref] = (meta["resourceVersion"], _pack(body))
-                elif entry and entry.at < began and entry.version != meta["resourceVersion"]:
-                    del self._of[kind][ref]
-                    changed.add(_whose(ref[1], meta))
+        try:
+            for body in bodies:
+                there.add(self._list_shows(kind, body, began, changed, keep=keep))
+        except OperatorError:
+            if not changed:
+                raise
+            return changed  # the next LIST finds the rest
         with self._lock:
             entries = self._of.get(kind, {})
             if keep:
@@ -151,6 +161,27 @@ class KnownObjects:
             self._listed[kind] = began
         return changed
 
+    def _list_shows(self, kind: str, body: Mapping[str, Any], began: float, changed: set[Whose], *, keep: bool) -> Ref:
+        meta = body["metadata"]
+        ref, version = (kind, meta.get("namespace", ""), meta["name"]), meta["resourceVersion"]
+        with self._lock:
+            entry, whose = self._of.get(kind, {}).get(ref, (None, None))
+            packed, _ = self._packed.get(ref, _NAMED)
+            if entry is None and (keep or packed not in ("", version)):
+                self._packed[ref] = (version, _pack(body))
+            elif entry is None and kind in self._kept:
+                self._packed.setdefault(ref, _NAMED)
+            elif entry and entry.at < began and entry.version != version:
+                self._drop(ref)
+                changed.add(whose or _whose(ref[1], meta))
+        return ref
+
+    def _drop(self, ref: Ref) -> None:
+        """Forget what an object is like, and not that there is one of that name."""
+        del self._of[ref[0]][ref]
+        if ref[0] in self._kept:
+            self._packed[ref] = _NAMED
+
 
 def _whose(namespace: str, meta: Mapping[str, Any]) -> Whose:
     labels = meta.get("labels") or {}
@@ -160,5 +191,6 @@ def _whose(namespace: str, meta: Mapping[str, Any]) -> Whose:
 def _pack(body: Mapping[str, Any]) -> bytes:
     """An object without what nobody compares: about a third of a kilobyte."""
     kept = {name: value for name, value in body.items() if name != "status"}
-    kept["metadata"] = {name: body["metadata"][name] for name in _KEPT_META if name in body["metadata"]}
+    wanted = (*_KEPT_META, "deletionTimestamp")
+    kept["metadata"] = {name: body["metadata"][name] for name in wanted if name in body["metadata"]}
     return zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), 1)

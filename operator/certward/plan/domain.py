@@ -26,8 +26,12 @@ BLOCKED_RECHECK = timedelta(seconds=10)
 #: How soon it is looked again whether the owner of a wildcard has set the CNAME record that DNS-01 needs.
 DELEGATION_RECHECK = timedelta(seconds=30)
 FAR = timedelta(hours=12)
+#: So long after the certificate was shown by another ingress class the routes of the former one stay.
+MOVE_SETTLES = timedelta(seconds=1.5)
 #: So long the route of plain HTTP may be put off for a first certificate, to come with its redirect.
 PLAIN_PATIENCE = timedelta(seconds=60)
+#: The same with the time in a line for an order, from the creation of its Domain on.
+PLAIN_MOST = timedelta(minutes=5)
 
 
 def decide(observed: Observed, now: datetime) -> Plan:
@@ -78,7 +82,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         and (shown is not None or (bool(observed.domain.status.get("certificate")) and not observed.is_moving))
     )
     attempts = attempts_of(observed, now)
-    is_put_off = not redirects and obstacle is None and _may_put_off_plain(observed, app, attempts)
+    is_put_off = not redirects and obstacle is None and _may_put_off_plain(observed, app, attempts, now)
     routes = Routes(
         challenge=app.is_automatic and obstacle is None and not is_wildcard(observed.domain.hostname),
         secret_name=choice.serving.secret_name if choice.serving else kept,
@@ -87,9 +91,13 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         hsts=observed.hsts,
         plain=not is_put_off,
     )
-    # A host that has no HTTPS to lose moves at once.
-    has_arrived = proven or facts is None
+    # A host that has no HTTPS to lose moves at once. Another one keeps its old routes for a moment after the new ones
+    # have shown the certificate: an ingress may take up the listener before what is behind it.
+    moving_for = now - observed.proof.at if proven and observed.proof and observed.is_moving else MOVE_SETTLES
+    has_arrived = (proven and moving_for >= MOVE_SETTLES) or facts is None
     step, again, order_open, why = _next_step(observed, facts, wanted, attempts, key_type, now)
+    if moving_for < MOVE_SETTLES:
+        again = min(again, MOVE_SETTLES - moving_for)
     if is_put_off:
         again = min(again, PLAIN_PATIENCE - observed.begun_since)
     verdict = _verdict(observed, app, choice, obstacle, wanted, attempts, now)
@@ -128,13 +136,13 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
     )
 
 
-def _may_put_off_plain(observed: Observed, app: App, attempts: Attempts) -> bool:
+def _may_put_off_plain(observed: Observed, app: App, attempts: Attempts, now: datetime) -> bool:
     """Whether a first certificate is on its way and nothing has gone wrong, so that plain HTTP can come redirected."""
     is_first = not observed.domain.status.get("certificate") and not observed.is_moving
     is_awaited = (
         attempts.held is None and not attempts.failures and (observed.turn is None or not observed.turn.expected)
     )
-    is_due = observed.begun_since < PLAIN_PATIENCE
+    is_due = observed.begun_since < PLAIN_PATIENCE and now - observed.domain.meta.created_at < PLAIN_MOST
     return app.is_automatic and app.https_redirect and is_first and is_awaited and is_due and not observed.obstacle
 
 

@@ -115,6 +115,7 @@ class Builtins:
         is_new = self._memories.peek(key) is None
         memory = self._memories.of(key, app.meta.uid)
         if is_new:
+            self._ensurer.doubt(key.namespace)
             memory.proof = self._remembered_proof(app)
         graded = memory.proof.grade if memory.proof else ""
         again = self._bring(app, domain, memory)

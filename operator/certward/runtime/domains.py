@@ -129,8 +129,10 @@ class Domains:
             plan = decisions.decide(observed, now)
         memory.is_compared = True
         if observed.secret.is_remembered:
-            # Compared by what the status remembers; the Secret is read when the handshake is due, or at once if it is.
-            return plan.again_after if plan.step is Step.NONE and not is_blocked else None
+            # Compared by what the status remembers; the Secret is read when the handshake is due, or at once where
+            # something is not as it was.
+            is_as_before = plan.routes is not None and _verdict_of(plan.status) == _verdict_of(domain.status)
+            return plan.again_after if is_as_before and plan.step is Step.NONE and not is_blocked else None
         memory.wanted_since = wanted_since(observed, plan, memory.wanted_since, now)
         if plan.routes is None:
             memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
@@ -195,7 +197,8 @@ class Domains:
             )
             is_answered = self._preflights.is_answered(observed, plan, memory)
             self._prover.before_change(observed, plan, memory)
-            is_changed = self._ensurer.present((*rendered.shared, *rendered.own))
+            is_amiss = memory.preflight_since is not None or bool(memory.proof and memory.proof.problem)
+            is_changed = self._ensurer.present((*rendered.shared, *rendered.own), is_doubted=is_amiss)
             if is_changed and is_answered:
                 memory.settle_until = time.monotonic() + _SETTLE_SECONDS
             if is_changed and memory.proof and not memory.proof.profile:
@@ -255,7 +258,10 @@ class Domains:
         if memory.wanted_since and (wanted.get("certificate") or {}).get("source") == "Automatic":
             TIME_TO_CERTIFICATE.observe((datetime.now(UTC) - memory.wanted_since) / timedelta(seconds=1))
         self._events.tell(domain, of_domain(domain, wanted))
-        return touched | self._cache.put(Domain.from_body(written)) - {key_of(domain)}
+        new = Domain.from_body(written)
+        # Its echo comes by no watch any more; an edit that came with the answer has to be worked on all the same.
+        is_edited = (new.meta.generation, new.meta.annotations) != (domain.meta.generation, domain.meta.annotations)
+        return touched | self._cache.put(new) - (set() if is_edited else {key_of(domain)})
 
     def _step(self, observed: Observed, plan: Plan, memory: Memory, touched: set[Key]) -> timedelta | None:
         """Do the plan's step. Returns how long to let go of the Domain; None: go on at once."""
@@ -298,6 +304,10 @@ def _everything_for(domain: Domain) -> Iterator[ObjectRef]:
     """Whatever may have been made for a Domain, for ingress controllers of any kind."""
     for dialect in DIALECTS.values():
         yield from dialect.all_of(domain)
+
+
+def _verdict_of(status: Mapping[str, Any]) -> tuple[object, object]:
+    return status.get("state"), status.get("reason")
 
 
 def _of_scan(proof: Proof) -> tuple[str, str]:

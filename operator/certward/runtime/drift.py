@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Iterable
 
-from certward.errors import Rejected
+from certward.errors import OperatorError, Rejected
 from certward.kube.cache import Cache
 from certward.kube.ensure import Ensurer
 from certward.kube.known import Whose
-from certward.model.resources import Domain, Key, key_of
+from certward.model.resources import App, Domain, Key, key_of
 from certward.render.registry import DIALECTS
 
 log = logging.getLogger(__name__)
@@ -31,16 +31,14 @@ class Drift:
 
         Returns:
             The keys whose objects are not as they were seen to be right.
-
-        Raises:
-            Transient: the API server could not be asked.
         """
         found: set[Key] = set()
         for kind in KINDS:
             try:
                 found |= self._keys(self._ensurer.look_over(kind, is_new=is_new))
-            except Rejected as refusal:
-                log.debug("not listed: %s", refusal.message)  # each object is read by name then
+            except OperatorError as error:  # each object is read by name then
+                level = logging.DEBUG if isinstance(error, Rejected) else logging.WARNING
+                log.log(level, "%s not listed: %s", kind, error.message)
         return found
 
     def _keys(self, changed: Iterable[Whose]) -> set[Key]:
@@ -50,6 +48,9 @@ class Drift:
                 keys.add(Key("Domain", namespace, domain))
                 continue
             keys.add(Key("Builtin", namespace, app) if app else Key("Namespace", "", namespace))
+            if not app:
+                keys |= {Key("Builtin", namespace, one.meta.name) for one in self._cache.all(App, namespace)}
             those = self._cache.domains_of(namespace, app) if app else self._cache.all(Domain, namespace)
-            keys |= {key_of(one) for one in those[:1]}
+            routed = sorted(those, key=lambda one: "ingressClassName" not in one.status)
+            keys |= {key_of(one) for one in routed[:1]}
         return keys

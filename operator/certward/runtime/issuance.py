@@ -130,10 +130,11 @@ class Issuance:
             is_validation = isinstance(failure, ChallengeFailed) and failure.reason != "OrderInvalid"
             issuer = observed.order_issuer or observed.issuer
             self._ledger.failed(issuer, key_of(observed.domain), is_validation=is_validation)
+        if observed.order_url and memory.has_next_key is not False:
+            self._secrets.drop_next_key(observed.domain)
+            memory.has_next_key = False
         memory.given_up = memory.order.url if memory.order else observed.order_url
         memory.drop_order()
-        if observed.order_url:
-            self._secrets.drop_next_key(observed.domain)
 
     def _advance(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
         domain = observed.domain
@@ -150,7 +151,7 @@ class Issuance:
         if not memory.order.certificate_pem or memory.wait_until > time.monotonic():
             return pause
         self._ledger.issued(memory.order_issuer, key_of(domain))
-        self._store(observed, memory.order.certificate_pem, key.pem(), memory)
+        self._store(observed, memory.order.certificate_pem, key.pem(memory.order.certificate_pem), memory)
         if memory.has_next_key:
             self._secrets.drop_next_key(domain)
         self._troubles.over(memory.order_issuer)

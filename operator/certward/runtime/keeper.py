@@ -1,7 +1,6 @@
 """What is done by the clock: taking work up and letting it go, the full LIST, the line at the CAs, who is where."""
 
 import logging
-import math
 import threading
 import time
 
@@ -27,8 +26,8 @@ from certward.runtime.reconciler import Reconciler
 log = logging.getLogger(__name__)
 
 _ADDRESS_SECONDS = 5.0
-#: Several shards that are begun together do with one LIST of everything.
-_JUST_LISTED = 5.0
+#: The full LIST of a process that has just been started need not be made again.
+_JUST_SYNCED = 2.0
 #: How soon the platform's own objects are written again that could not be, or were deleted by somebody.
 _PLATFORM_RETRY_SECONDS = 30.0
 
@@ -78,7 +77,7 @@ class Keeper:
         self._memories = memories
         self._drift = drift
         self._drift_every = drift_every
-        self._next_drift, self._drift_at = 0.0, -math.inf
+        self._next_drift = 0.0
         self._next_list = time.monotonic() + RESYNC_SECONDS
         self._next_addresses = self._next_accounts = 0.0
         self._next_platform = self._soonest_platform = 0.0
@@ -114,7 +113,9 @@ class Keeper:
         """
         for shard in self._lease.leaving():
             self._end(shard)
-        for shard in sorted(self._holding.to_begin()):
+        if won := sorted(self._holding.to_begin()):
+            self._catch_up()
+        for shard in won:
             self._begin(shard)
         may_work = self._holding.may_work()
         if may_work:
@@ -149,15 +150,18 @@ class Keeper:
         if shard == 0:
             self._keep_platform()
         self._dns01.load(shard)
-        if time.monotonic() - self._drift_at > _JUST_LISTED:
-            self._look_for_drift(is_new=True)
         self._holding.begin(shard)
         self._intake.enqueue_shard(shard)
 
+    def _catch_up(self) -> None:
+        """Know what whoever worked before has written last; what it has made is compared as it is listed now."""
+        if time.monotonic() - self._intake.synced_at > _JUST_SYNCED:
+            self._intake.resync()
+        self._look_for_drift(is_new=True)
+
     def _look_for_drift(self, *, is_new: bool = False) -> None:
+        self._next_drift = time.monotonic() + self._drift_every
         self._intake.enqueue(self._drift.look(is_new=is_new))
-        self._drift_at = time.monotonic()
-        self._next_drift = self._drift_at + self._drift_every
 
     def _end(self, shard: int) -> None:
         """Stop working on a shard and, once nothing of it is worked on any more, have its Lease given up."""

@@ -180,10 +180,11 @@ class Leadership:
         Who has just taken a Lease by that other division sees at its next look that it is over. So whoever takes the
         first Lease by a new one does nothing for a while, and says until then that the division is about to change.
         """
-        for shard in range(1, shards or MOST_SHARDS):
-            self._records.read(shard)
-            if not self._records.is_free(shard):
-                return False
+        others = range(1, shards or MOST_SHARDS)
+        for shard in others:
+            self._records.read(shard)  # all of them: one that is not renewed is stale a while after its first sighting
+        if not all(self._records.is_free(shard) for shard in others):
+            return False
         log.info("the work is split into %d shards from now on, and no more into %d", self._shards, shards)
         if shards != 1:
             self._settled_at = time.monotonic() + self._duration

@@ -9,7 +9,7 @@ from certward.kube.cache import Cache
 from certward.kube.client import Client
 from certward.kube.ensure import Ensurer
 from certward.model.hostnames import is_wildcard
-from certward.model.resources import Domain
+from certward.model.resources import App, Domain
 from certward.names import CHALLENGE_SERVICE
 from certward.render.dialects import Dialect
 from certward.render.manifests import challenge_objects
@@ -48,7 +48,8 @@ class Namespaces:
             self.provide(namespace)
         else:
             self._ensurer.absent((*_slices(namespace), ("Service", namespace, CHALLENGE_SERVICE)))
-        if not self._cache.all(Domain, namespace):
+        has_builtin = any(app.status.get("hostname") for app in self._cache.all(App, namespace))
+        if not has_builtin and not self._cache.all(Domain, namespace):
             for dialect in self._dialects.values():
                 self._ensurer.absent(dialect.leftovers_in(namespace))
 

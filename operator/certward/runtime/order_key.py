@@ -5,8 +5,11 @@ on with an order without a Secret having been written and deleted for each. An R
 `<domain>-tls-next` from before the signing request until the certificate is stored.
 """
 
+import hashlib
+
 from certward.errors import Transient
-from certward.model import keys
+from certward.model import keys, pki
+from certward.model.pki import CertificateFacts
 from certward.model.resources import Domain
 from certward.runtime.memory import Memory
 from certward.runtime.order_seeds import OrderSeeds
@@ -39,16 +42,39 @@ class OrderKey:
             self._memory.has_next_key = True
         return keys.csr_der(self.pem(), [self._domain.hostname])
 
-    def pem(self) -> bytes:
+    def pem(self, certificate_pem: bytes = b"") -> bytes:
         """The key.
 
+        Args:
+            certificate_pem: what the CA has issued; what is wanted now may be of another type than what was asked for.
+
         Raises:
-            Transient: with reason OrderInvalid where it is gone.
+            Transient: with reason OrderInvalid where the key is gone.
             OperatorError: the API server could not or would not answer.
         """
-        if self._pem is None and keys.is_derivable(self._key_type) and self._memory.order:
+        issued = _leaf(certificate_pem)
+        key_type = issued.key_type if issued else self._key_type
+        if self._pem is None and keys.is_derivable(key_type) and self._memory.order:
             seed = self._seeds.of(self._memory.order_created_at)
-            self._pem = keys.derive_key(seed, self._memory.order.url, self._key_type)
-        if self._pem is None:
+            self._pem = keys.derive_key(seed, self._label(), key_type)
+        if self._pem is None or (issued and issued.spki_sha256 != _public_half(self._pem)):
             raise Transient("OrderInvalid", "The key of the open order is gone; it is placed anew.")
         return self._pem
+
+    def _label(self) -> str:
+        """What nobody else's key is derived from, even if a CA gave two orders one URL."""
+        meta = self._domain.meta
+        url = self._memory.order.url if self._memory.order else ""
+        return f"{url}|{meta.namespace}/{meta.name}|{self._domain.hostname}"
+
+
+def _leaf(certificate_pem: bytes) -> CertificateFacts | None:
+    """The certificate, None where there is none that can be read; that is told where it is stored."""
+    try:
+        return pki.facts_of(pki.load_chain(certificate_pem)[0]) if certificate_pem else None
+    except keys.CertificateProblem:
+        return None
+
+
+def _public_half(key_pem: bytes) -> str:
+    return hashlib.sha256(keys.spki(keys.load_private_key(key_pem).public_key())).hexdigest()
