@@ -1,4 +1,4 @@
-"""What `make site` adds to mkdocs: pages for what docs/ links to outside of itself, and links that lead there.
+"""What site_hooks.py adds to mkdocs: pages for what docs/ links to outside of itself, and links that lead there.
 
 On a code host a link such as `../examples/install/traefik.yaml` shows the file. A site of docs/ alone does not have it.
 So each file and folder that a page links to becomes a page below `repository/`: Markdown as it is, anything else in a
@@ -9,12 +9,6 @@ import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mkdocs.config.defaults import MkDocsConfig
-    from mkdocs.structure.files import Files
-    from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = "docs"
@@ -25,35 +19,6 @@ _FENCE = re.compile(r"^ *(```|~~~)")
 _LINK = re.compile(r"(?<!!)(\[[^\]\[]*\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 _LANGUAGES = {".yaml": "yaml", ".yml": "yaml", ".py": "python", ".json": "json", ".lua": "lua", ".toml": "toml"}
 _HIDDEN = (".", "__pycache__")
-
-
-def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
-    """Add a page for each file and folder outside of docs/ that a page links to, and for what those link to."""
-    from mkdocs.structure.files import File  # noqa: PLC0415 - the rest is tested where mkdocs is not installed
-
-    done: set[str] = set()
-    waiting = [
-        target
-        for file in files.documentation_pages()
-        for target in outside(Path(file.abs_src_path).read_text(encoding="utf-8"), f"{DOCS}/{file.src_uri}")
-    ]
-    while waiting:
-        path = waiting.pop()
-        if path in done:
-            continue
-        done.add(path)
-        files.append(File.generated(config, shelf_of(path), content=shelved(path)))
-        if path.endswith(".md"):
-            waiting += outside((ROOT / path).read_text(encoding="utf-8"), path)
-    return files
-
-
-def on_page_markdown(markdown: str, *, page: "Page", **_: object) -> str:
-    """A page with its links out of docs/ led to the pages that stand for what they mean."""
-    uri = page.file.src_uri
-    if uri.startswith(f"{SHELF}/"):
-        return markdown  # its links were led when it was made
-    return led(markdown, source=f"{DOCS}/{uri}", at=uri)
 
 
 def shelf_of(path: str) -> str:

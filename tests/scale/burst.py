@@ -27,6 +27,16 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
             return load(stand, driver, stand.hostnames(size), prover)
 
 
+def issued(stand: Stand, driver: Driver, size: int) -> list[str]:
+    """Have `size` certificates issued before something else is measured; return their hostnames."""
+    hostnames = stand.hostnames(size)
+    driver.request(hostnames)
+    counts = {"Ready": lambda: len(driver.ready())}
+    following.everything(counts, size, "before", stand.patience(size), trouble=driver.trouble)
+    costs.settle()
+    return hostnames
+
+
 def load(stand: Stand, driver: Driver, hostnames: Sequence[str], prover: Prover | None) -> dict[str, Any]:
     """The burst itself, on a cluster and an operator that are there; without a prover nothing is proven."""
     size = len(hostnames)
@@ -35,7 +45,7 @@ def load(stand: Stand, driver: Driver, hostnames: Sequence[str], prover: Prover 
     meter = stand.meter(driver)
     figures: dict[str, Any] = {"domains": size}
     figures |= _times(stand, driver, hostnames, prover)
-    time.sleep(costs.SETTLE_SECONDS)
+    costs.settle()
     figures |= costs.price(meter, size, idle)
     if stand.has_ingress:
         figures["stages"] = stages.per_issuance(before, stages.read(stand.cluster), size)

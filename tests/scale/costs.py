@@ -15,8 +15,13 @@ from cluster.handle import Cluster
 from scale.drivers import Driver
 from scale.meter import Meter
 
-#: What follows an issuance (the App's sums) is done by then; it belongs to the price.
-SETTLE_SECONDS = 1.0
+#: An App is summed up every two seconds at most; what follows an issuance is done by then, and belongs to the price.
+_SETTLE_SECONDS = 2.5
+
+
+def settle() -> None:
+    """Let what follows an issuance come to its end."""
+    time.sleep(_SETTLE_SECONDS)
 
 
 def idle_share(cluster: Cluster, driver: Driver, seconds: float) -> float:

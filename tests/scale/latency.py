@@ -32,7 +32,7 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
         hostnames = stand.hostnames(size + 1)
         first = _run(stand, driver, hostnames[0])
         stand.console.print(f"first of the namespace, not counted: {_words(first)}", highlight=False)
-        time.sleep(costs.SETTLE_SECONDS)
+        costs.settle()
         idle = costs.idle_share(stand.cluster, driver, stand.quiet_seconds)
         before = stages.read(stand.cluster) if stand.has_ingress else {}
         meter = stand.meter(driver)
@@ -40,7 +40,7 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
         for number, hostname in enumerate(hostnames[1:], 1):
             runs.append(_run(stand, driver, hostname))
             stand.console.print(f"{number:4}/{size}: {_words(runs[-1])}", highlight=False)
-            time.sleep(costs.SETTLE_SECONDS)
+            costs.settle()
         figures: dict[str, Any] = {"domains": size, "ready": len(runs)}
         for key in runs[0]:
             values = [run[key] for run in runs]

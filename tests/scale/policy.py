@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cluster import served
 from cluster.proofs import condition
-from scale import costs, following
+from scale import burst, costs, following
 from scale.drivers.certward import Certward
 from scale.stand import NAMESPACES, Stand
 from scale.watching import Body
@@ -28,11 +28,7 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
     """Have `size` Domains served, then change their policy; return times in seconds from the first request."""
     stand.up()
     with stand.certward(min(NAMESPACES, size)) as driver:
-        hostnames = stand.hostnames(size)
-        driver.request(hostnames)
-        counts = {"Ready": lambda: len(driver.ready())}
-        following.everything(counts, size, "before", stand.patience(size), trouble=driver.trouble)
-        time.sleep(costs.SETTLE_SECONDS)
+        hostnames = burst.issued(stand, driver, size)
         figures = _change(stand, driver, hostnames)
         sample = hostnames[:: max(size // _SAMPLE, 1)][:_SAMPLE]
         wrong = [words for hostname in sample if (words := _offers(stand, hostname))]
@@ -64,7 +60,7 @@ def _change(stand: Stand, driver: Certward, hostnames: Sequence[str]) -> dict[st
         driver.create(namespace, "tlspolicies", "TLSPolicy", "bench", {"profile": _PROFILE})
     counts = {"enforced": lambda: len(enforced)}
     following.everything(counts, size, f"{size} under another policy", stand.patience(size), trouble=trouble)
-    time.sleep(costs.SETTLE_SECONDS)
+    costs.settle()
     times = [at - started for at in enforced.values()]
     return {
         "domains": size,

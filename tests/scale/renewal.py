@@ -24,11 +24,7 @@ def measure(stand: Stand, size: int) -> dict[str, Any]:
     """Issue `size` certificates, then renew all; return times in seconds from the first request, and the price."""
     stand.up()
     with stand.certward(min(NAMESPACES, size)) as driver:
-        hostnames = stand.hostnames(size)
-        driver.request(hostnames)
-        counts = {"Ready": lambda: len(driver.ready())}
-        following.everything(counts, size, "before", stand.patience(size), trouble=driver.trouble)
-        time.sleep(costs.SETTLE_SECONDS)
+        hostnames = burst.issued(stand, driver, size)
         with stand.prover() as prover:
             return _renew(stand, driver, hostnames, prover)
 
@@ -62,7 +58,7 @@ def _renew(stand: Stand, driver: Certward, hostnames: Sequence[str], prover: Pro
     applied = time.monotonic()
     counts = {"renewed": lambda: len(renewed), "proven": lambda: len(prover.proven())}
     following.everything(counts, size, f"{size} renewals", stand.patience(size), trouble=trouble)
-    time.sleep(costs.SETTLE_SECONDS)
+    costs.settle()
     ready = [at - started for at in renewed.values()]
     proven = [at - started for at in prover.proven().values()]
     return {

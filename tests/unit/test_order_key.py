@@ -12,7 +12,7 @@ from certward.model import keys
 from certward.model.resources import format_time
 from certward.runtime.memory import Memory
 from certward.runtime.order_key import OrderKey
-from certward.runtime.order_seeds import SECRET, OrderSeeds
+from certward.runtime.order_seeds import SEED_NAME, OrderSeeds
 from certward.runtime.secrets import Secrets
 from secret_shelf import Shelf
 
@@ -65,7 +65,7 @@ def test_a_restarted_operator_has_the_key_and_nothing_of_the_domain_was_written(
     pem = key_for(shelf, memory_of(is_kept=None), key_type).pem()
     assert keys.key_type_of(pem) == key_type
     assert public_half(csr) == public_half_of(pem)
-    assert set(shelf.there) == {SECRET}
+    assert set(shelf.there) == {SEED_NAME}
 
 
 def test_every_order_has_a_key_of_its_own(shelf):
@@ -114,7 +114,7 @@ def test_the_seed_changes_once_a_day_and_open_orders_go_on(shelf):
     seeds = OrderSeeds(shelf, namespace="sys")
     today, tomorrow = (format_time(datetime.now(UTC) + later) for later in (timedelta(minutes=1), timedelta(hours=25)))
     first = seeds.of(today)
-    shelf.there[SECRET]["metadata"]["annotations"]["certward.dev/since"] = format_time(NOW - timedelta(days=2))
+    shelf.there[SEED_NAME]["metadata"]["annotations"]["certward.dev/since"] = format_time(NOW - timedelta(days=2))
     other = OrderSeeds(shelf, namespace="sys")
     second = other.of(tomorrow)
     assert second != first
@@ -142,7 +142,7 @@ def test_replicas_that_make_it_at_once_agree(shelf):
 @pytest.mark.parametrize("spoilt", [{}, {"current": "!!", "previous": "!!"}, {"current": "YQ==", "previous": "YQ=="}])
 def test_a_spoilt_seed_is_made_anew(shelf, spoilt):
     OrderSeeds(shelf, namespace="sys").of(format_time(NOW))
-    shelf.there[SECRET]["data"] = spoilt
+    shelf.there[SEED_NAME]["data"] = spoilt
     made = OrderSeeds(shelf, namespace="sys").of(format_time(NOW))
     assert len(made) == 32
     assert OrderSeeds(shelf, namespace="sys").of(format_time(NOW)) == made

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -24,6 +23,7 @@ SLOW = 0.4
 @pytest.fixture
 def slow_entry() -> Iterator[tuple[str, int]]:
     """Takes every connection, keeps it for a while and closes it without a word."""
+    is_over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -33,10 +33,11 @@ def slow_entry() -> Iterator[tuple[str, int]]:
                 except OSError:
                     return
                 with taken:
-                    time.sleep(SLOW)
+                    is_over.wait(SLOW)
 
         threading.Thread(target=serve, daemon=True).start()
         yield listener.getsockname()
+        is_over.set()
         listener.shutdown(socket.SHUT_RDWR)
 
 

@@ -17,7 +17,7 @@ from certward.kube.client import Client, Object
 from certward.model.resources import format_time, parse_time
 from certward.names import GROUP, LABEL_MANAGED_BY, MANAGED_BY
 
-SECRET = "certward-order-seed"  # noqa: S105 - a name
+SEED_NAME = "certward-order-seed"
 _SINCE = f"{GROUP}/since"
 _LIFETIME = timedelta(days=1)
 _SEED_BYTES = 32
@@ -57,7 +57,7 @@ class OrderSeeds:
             return self._known.current if placed >= self._known.since else self._known.previous
 
     def _fresh(self) -> _Seeds:
-        live = self._client.get("Secret", self._namespace, SECRET)
+        live = self._client.get("Secret", self._namespace, SEED_NAME)
         found = _read(live) if live else None
         now = datetime.now(UTC).replace(microsecond=0)
         if found and now - found.since <= _LIFETIME:
@@ -71,10 +71,10 @@ class OrderSeeds:
                 manifest["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
                 written = self._client.apply(manifest)
         except Conflict:  # another replica was faster
-            written = self._client.get("Secret", self._namespace, SECRET)
+            written = self._client.get("Secret", self._namespace, SEED_NAME)
         made = _read(written) if written else None
         if made is None:
-            raise Transient("APIServerUnavailable", f"Secret {SECRET} in namespace {self._namespace} cannot be kept")
+            raise Transient("APIServerUnavailable", f"Secret {SEED_NAME} in namespace {self._namespace} cannot be kept")
         return made
 
     def _render(self, since: datetime, current: bytes, previous: bytes) -> Object:
@@ -82,7 +82,7 @@ class OrderSeeds:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {
-                "name": SECRET,
+                "name": SEED_NAME,
                 "namespace": self._namespace,
                 "labels": {LABEL_MANAGED_BY: MANAGED_BY},
                 "annotations": {_SINCE: format_time(since)},
