@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 
 from builders import domain
 from certward.acme.order import Order
-from certward.errors import Conflict, Transient
+from certward.errors import ChallengeFailed, Conflict, Transient
 from certward.model import keys
 from certward.model.resources import format_time
 from certward.runtime.memory import Memory
@@ -17,6 +19,7 @@ from certward.runtime.secrets import Secrets
 from secret_shelf import Shelf
 
 NOW = datetime.now(UTC)
+YEAR = timedelta(days=365)
 
 
 class Storing(Shelf):
@@ -43,12 +46,25 @@ def shelf():
 def memory_of(url="https://ca.example/order/1", *, placed=NOW, is_kept: bool | None = False):
     """Of a Domain with an open order; is_kept as this process knows it, None after a restart."""
     order = Order(url, "ready", ("www.example.com",))
-    return Memory(order=order, order_issuer="main", order_created_at=format_time(placed), has_next_key=is_kept)
+    return Memory(
+        order=order,
+        order_issuer="main",
+        order_created_at=format_time(placed),
+        has_next_key=is_kept,
+        is_resumed=is_kept is None,
+    )
 
 
 def key_for(shelf, memory, key_type="ECDSA-P256"):
     """As a process has it that has just been started."""
     return OrderKey(Secrets(shelf), OrderSeeds(shelf, namespace="sys"), domain(), memory, key_type)
+
+
+def self_signed(key_type):
+    key = keys.load_private_key(keys.generate_key(key_type))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "www.example.com")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), NOW, NOW + YEAR)
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def public_half(csr_der):
@@ -90,6 +106,22 @@ def test_an_rsa_key_that_is_gone_is_said_so(shelf):
     with pytest.raises(Transient, match="The key of the open order is gone") as failure:
         key_for(shelf, memory_of(is_kept=None), "RSA-2048").pem()
     assert failure.value.reason == "OrderInvalid"
+
+
+@pytest.mark.parametrize("key_type", ["ECDSA-P256", "RSA-2048"])
+@pytest.mark.parametrize("others", ["ECDSA-P256", "ECDSA-P384", "RSA-2048"])
+def test_a_certificate_for_another_key_is_the_cas_failure_and_no_lost_key(shelf, key_type, others):
+    memory = memory_of()
+    key = key_for(shelf, memory, key_type)
+    key.csr()
+    with pytest.raises(ChallengeFailed, match="for another key") as failure:
+        key.pem(self_signed(others))
+    assert failure.value.reason == "OrderInvalid"
+
+
+def test_after_a_restart_it_is_taken_for_a_lost_key(shelf):
+    with pytest.raises(Transient, match="The key of the open order is gone"):
+        key_for(shelf, memory_of(is_kept=None)).pem(self_signed("ECDSA-P256"))
 
 
 def test_the_signing_request_is_for_the_hostname_alone(shelf):

@@ -7,7 +7,7 @@ on with an order without a Secret having been written and deleted for each. An R
 
 import hashlib
 
-from certward.errors import Transient
+from certward.errors import ChallengeFailed, Transient
 from certward.model import keys, pki
 from certward.model.pki import CertificateFacts
 from certward.model.resources import Domain
@@ -50,6 +50,7 @@ class OrderKey:
 
         Raises:
             Transient: with reason OrderInvalid where the key is gone.
+            ChallengeFailed: with reason OrderInvalid where the CA issued for a key that it was not asked for.
             OperatorError: the API server could not or would not answer.
         """
         issued = _leaf(certificate_pem)
@@ -58,6 +59,9 @@ class OrderKey:
             seed = self._seeds.of(self._memory.order_created_at)
             self._pem = keys.derive_key(seed, self._label(), key_type)
         if self._pem is None or (issued and issued.spki_sha256 != _public_half(self._pem)):
+            # A key that this process made and still has is not gone: the CA took another.
+            if not self._memory.is_resumed and (self._pem or keys.is_derivable(self._key_type)):
+                raise ChallengeFailed("OrderInvalid", "The CA issued a certificate of no use: it is for another key.")
             raise Transient("OrderInvalid", "The key of the open order is gone; it is placed anew.")
         return self._pem
 
