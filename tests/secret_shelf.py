@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
+from certward.errors import Conflict
 from certward.model import keys
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -52,7 +53,15 @@ class Shelf:
         self.there[meta["name"]] = manifest | {"metadata": meta} | changes
         return self.there[meta["name"]]
 
-    apply = put
+    def apply(self, manifest, *, has_priority=True):
+        """As the API server does, as to whose it is: a uid has to fit; without priority, all is another's."""
+        meta = manifest["metadata"]
+        live = self.there.get(meta["name"])
+        if "uid" in meta and (live is None or live["metadata"]["uid"] != meta["uid"]):
+            raise Conflict("Conflict", "another uid")
+        if live and not has_priority:
+            raise Conflict("Conflict", "a field is another's")
+        return self.put(manifest)
 
     def delete(self, _kind, _namespace, name, *, uid=""):
         assert uid in ("", self.there[name]["metadata"]["uid"])

@@ -67,6 +67,10 @@ def test_whose_an_object_is(metadata, expected):
 TRUSTED, TRUSTED_OWNED = 3.0, 20.0
 
 
+def nobody_knows(*_ref):
+    return False
+
+
 def manifest(name="x", *, owner="", hosts=("a",)):
     owners = {"ownerReferences": [{"kind": "App", "name": "shop", "uid": owner}]} if owner else {}
     meta = {"name": name, "namespace": "team-a", "labels": {LABEL_MANAGED_BY: MANAGED_BY}} | owners
@@ -90,7 +94,7 @@ def shelf():
     ("owner", "trusted"), [("", TRUSTED), ("uid", TRUSTED_OWNED)], ids=["without an owner", "with an owner"]
 )
 def test_what_was_seen_to_be_right_is_not_looked_at_in_a_burst_of_passes(shelf, clock, owner, trusted):
-    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner=owner)
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows), manifest(owner=owner)
     assert ensurer.present([wanted])
     shelf.there["x"]["spec"] = {"hosts": ["by hand"]}
     clock[0] += trusted - 0.1
@@ -103,8 +107,8 @@ def test_what_was_seen_to_be_right_is_not_looked_at_in_a_burst_of_passes(shelf, 
 
 
 def test_what_is_right_already_is_believed_like_what_was_written(shelf, clock):
-    Ensurer(shelf, listed_every=600.0).present([manifest()])
-    ensurer = Ensurer(shelf, listed_every=600.0)
+    Ensurer(shelf, listed_every=600.0, is_free=nobody_knows).present([manifest()])
+    ensurer = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows)
     assert not ensurer.present([manifest()])
     assert not ensurer.present([manifest()])
     assert (shelf.looks, shelf.version) == (2, 1)
@@ -120,7 +124,7 @@ def test_what_is_right_already_is_believed_like_what_was_written(shelf, clock):
 def test_what_is_to_be_otherwise_is_written_at_once(shelf, other):
     """An object of a deleted App goes with it; that of a namesake made anew has to be made anew."""
     ensurer, before, after = (
-        Ensurer(shelf, listed_every=600.0),
+        Ensurer(shelf, listed_every=600.0, is_free=nobody_knows),
         manifest(owner="uid"),
         manifest(**{"owner": "uid"} | other),
     )
@@ -134,7 +138,7 @@ def test_what_is_to_be_otherwise_is_written_at_once(shelf, other):
 
 @pytest.mark.usefixtures("clock")
 def test_what_was_taken_away_is_not_taken_to_be_there_nor_the_other_way_round(shelf):
-    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows), manifest(owner="uid")
     ensurer.present([wanted])
     assert ensurer.absent([ref_of(wanted)])
     assert shelf.there == {}
@@ -144,9 +148,9 @@ def test_what_was_taken_away_is_not_taken_to_be_there_nor_the_other_way_round(sh
 
 
 def test_what_is_gone_is_believed_to_be_so(shelf, clock):
-    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows), manifest(owner="uid")
     assert not ensurer.absent([ref_of(wanted)])
-    Ensurer(shelf, listed_every=600.0).present([wanted])
+    Ensurer(shelf, listed_every=600.0, is_free=nobody_knows).present([wanted])
     looks = shelf.looks
     clock[0] += TRUSTED_OWNED - 0.1
     assert not ensurer.absent([ref_of(wanted)])
@@ -158,7 +162,7 @@ def test_what_is_gone_is_believed_to_be_so(shelf, clock):
 
 @pytest.mark.usefixtures("clock")
 def test_objects_of_one_name_in_two_namespaces_or_of_two_kinds_are_two(shelf):
-    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows), manifest(owner="uid")
     ensurer.present([wanted])
     looks = shelf.looks
     ensurer.present([wanted | {"metadata": wanted["metadata"] | {"namespace": "team-b"}}])
@@ -168,7 +172,7 @@ def test_objects_of_one_name_in_two_namespaces_or_of_two_kinds_are_two(shelf):
 
 @pytest.mark.usefixtures("clock")
 def test_what_is_somebody_elses_is_looked_at_each_time_and_left_alone(shelf):
-    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows), manifest(owner="uid")
     theirs = shelf.put(manifest() | {"metadata": {"name": "x", "namespace": "team-a", "labels": {}}})
     for _ in range(2):
         with pytest.raises(Blocked, match="Service x in namespace team-a is not Certward's"):
@@ -180,15 +184,73 @@ def test_what_is_somebody_elses_is_looked_at_each_time_and_left_alone(shelf):
 
 @pytest.mark.usefixtures("clock")
 def test_what_could_not_be_written_is_not_taken_to_be_there(shelf, monkeypatch):
-    def refuse(_manifest):
+    def refuse(_manifest, **_):
         raise Transient("APIServerUnavailable", "no answer")
 
-    ensurer, wanted = Ensurer(shelf, listed_every=600.0), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows), manifest(owner="uid")
     with monkeypatch.context() as away:
         away.setattr(shelf, "apply", refuse)
         with pytest.raises(Transient):
             ensurer.present([wanted])
     assert ensurer.present([wanted])
+
+
+# What is written without having been read.
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_nobody_else_has_is_written_without_being_read(shelf):
+    ensurer = Ensurer(shown(shelf), listed_every=600.0, is_free=lambda *ref: ref == ("Service", "team-a", "x"))
+    ensurer.look_over("Service")
+    assert ensurer.present([manifest("x", owner="uid")])
+    assert shelf.looks == 0
+    assert ensurer.present([manifest("y", owner="uid")])
+    assert shelf.looks == 1, "of y nothing is known"
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_somebody_else_has_made_a_moment_ago_is_left_alone(shelf):
+    ensurer = Ensurer(shown(shelf), listed_every=600.0, is_free=lambda *_: True)
+    ensurer.look_over("Service")
+    theirs = shelf.put(manifest() | {"metadata": {"name": "x", "namespace": "team-a", "labels": {}}})
+    with pytest.raises(Blocked, match="not Certward's"):
+        ensurer.present([manifest(owner="uid")])
+    assert shelf.there == {"x": theirs}
+
+
+@pytest.mark.parametrize("shows", [False, True], ids=["no list yet", "a list shows it"])
+def test_what_may_be_there_already_is_read_and_not_written_once_more(shelf, clock, shows):
+    Ensurer(shelf, listed_every=600.0, is_free=nobody_knows).present([manifest(owner="uid")])
+    ensurer = Ensurer(shown(shelf), listed_every=600.0, is_free=lambda *_: True)
+    if shows:
+        ensurer.look_over("Service", is_new=True)
+    assert not ensurer.present([manifest(owner="uid")])
+    shelf.put(shelf.there["x"], status={"by": "another"})
+    clock[0] += 600
+    ensurer.look_over("Service")
+    assert not ensurer.present([manifest(owner="uid")]), "another version of it, and right all the same"
+
+
+def test_what_was_written_a_moment_ago_is_changed_without_being_read(shelf, clock):
+    ensurer = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows)
+    ensurer.present([manifest(owner="uid")])
+    clock[0] += TRUSTED_OWNED - 0.1
+    looks = shelf.looks
+    assert ensurer.present([manifest(owner="uid", hosts=("a", "b"))])
+    assert shelf.looks == looks
+    clock[0] += TRUSTED_OWNED
+    assert ensurer.present([manifest(owner="uid", hosts=("c",))])
+    assert shelf.looks == looks + 1
+
+
+@pytest.mark.usefixtures("clock")
+def test_another_object_in_the_place_of_ours_is_seen(shelf):
+    ensurer = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows)
+    ensurer.present([manifest(owner="uid")])
+    theirs = shelf.put({"kind": "Service", "metadata": {"name": "x", "namespace": "team-a", "uid": "other"}})
+    with pytest.raises(Blocked):
+        ensurer.present([manifest(owner="uid", hosts=("b",))])
+    assert shelf.there == {"x": theirs}
 
 
 # What a LIST of everything shows.
@@ -204,9 +266,11 @@ def shown(shelf):
 
 
 def test_what_was_listed_is_compared_without_being_read(shelf, clock):
-    Ensurer(shelf, listed_every=600.0).present([manifest("x", owner="uid"), manifest("y", owner="uid")])
+    Ensurer(shelf, listed_every=600.0, is_free=nobody_knows).present(
+        [manifest("x", owner="uid"), manifest("y", owner="uid")]
+    )
     shelf.there["y"]["spec"] = {"hosts": ["by hand"]}
-    ensurer, looks = Ensurer(shown(shelf), listed_every=600.0), shelf.looks
+    ensurer, looks = Ensurer(shown(shelf), listed_every=600.0, is_free=nobody_knows), shelf.looks
     assert ensurer.look_over("Service", is_new=True) == set()
     assert not ensurer.present([manifest("x", owner="uid")])
     assert ensurer.present([manifest("y", owner="uid")]), "put back"
@@ -219,7 +283,7 @@ def test_what_was_listed_is_compared_without_being_read(shelf, clock):
 
 @pytest.mark.usefixtures("clock")
 def test_what_has_come_since_the_list_is_taken_away_all_the_same(shelf):
-    ensurer = Ensurer(shown(shelf), listed_every=600.0)
+    ensurer = Ensurer(shown(shelf), listed_every=600.0, is_free=nobody_knows)
     ensurer.look_over("Service", is_new=True)
     ensurer.present([manifest(owner="uid")])
     assert ensurer.absent([("Service", "team-a", "x")])
@@ -230,7 +294,7 @@ def test_what_has_come_since_the_list_is_taken_away_all_the_same(shelf):
 def test_whose_objects_are_not_what_they_were_is_found_by_the_next_list(shelf, clock, change):
     wanted = manifest(owner="uid")
     wanted["metadata"]["labels"] |= {LABEL_DOMAIN: "www", LABEL_APP: "shop"}
-    ensurer = Ensurer(shown(shelf), listed_every=600.0)
+    ensurer = Ensurer(shown(shelf), listed_every=600.0, is_free=nobody_knows)
     ensurer.look_over("Service")
     ensurer.present([wanted])
     clock[0] += 600
@@ -248,7 +312,7 @@ def test_whose_objects_are_not_what_they_were_is_found_by_the_next_list(shelf, c
 
 
 def test_what_is_written_while_a_list_is_made_is_not_held_against_it(shelf, clock):
-    ensurer, wanted = Ensurer(shown(shelf), listed_every=600.0), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shown(shelf), listed_every=600.0, is_free=nobody_knows), manifest(owner="uid")
     ensurer.present([manifest(owner="uid", hosts=("before",))])
     old = shelf.list("Service")
 
@@ -264,7 +328,7 @@ def test_what_is_written_while_a_list_is_made_is_not_held_against_it(shelf, cloc
 
 
 def test_without_lists_everything_is_read_again(shelf, clock):
-    ensurer, wanted = Ensurer(shown(shelf), listed_every=10.0), manifest(owner="uid")
+    ensurer, wanted = Ensurer(shown(shelf), listed_every=10.0, is_free=nobody_knows), manifest(owner="uid")
     ensurer.look_over("Service")
     ensurer.present([wanted])
     shelf.there.clear()
@@ -275,7 +339,7 @@ def test_without_lists_everything_is_read_again(shelf, clock):
 
 
 def test_a_namespace_made_anew_has_its_shared_objects_looked_at(shelf, clock):
-    ensurer = Ensurer(shown(shelf), listed_every=600.0)
+    ensurer = Ensurer(shown(shelf), listed_every=600.0, is_free=nobody_knows)
     ensurer.look_over("Service")
     ensurer.present([manifest("shared"), manifest("own", owner="uid")])
     shelf.there.clear()

@@ -30,12 +30,12 @@ class Storing(Shelf):
             raise Conflict("Conflict", "it is there already")
         return self.put(manifest)
 
-    def apply(self, manifest):
+    def apply(self, manifest, *, has_priority=True):
         version = manifest["metadata"].get("resourceVersion")
         there = self.there.get(manifest["metadata"]["name"])
         if version and there and there["metadata"]["resourceVersion"] != version:
             raise Conflict("Conflict", "somebody was faster")
-        return self.put(manifest)
+        return super().apply(manifest, has_priority=has_priority)
 
 
 @pytest.fixture

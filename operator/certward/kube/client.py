@@ -128,15 +128,21 @@ class Client:
             if not token:
                 return
 
-    def apply(self, manifest: Mapping[str, Any], *, subresource: str = "") -> Object | None:
-        """Server-side apply of a fully rendered object, taking over fields from other managers.
+    def apply(self, manifest: Mapping[str, Any], *, subresource: str = "", has_priority: bool = True) -> Object | None:
+        """Server-side apply of a fully rendered object.
+
+        Args:
+            manifest: all that the operator says of it.
+            subresource: status, or empty.
+            has_priority: take over the fields that others have set to something else.
 
         Returns:
             The object as it is now; None when it (or its namespace) is gone, so there was nothing to apply to.
 
         Raises:
             Blocked: the API server does not serve this kind, which is not one of ours.
-            Conflict: metadata.uid was given and another object has the name now.
+            Conflict: metadata.uid was given and another object has the name now; or without priority a field is
+                another's.
             Rejected: the API server refuses the object or the right to write it.
             Transient: it could not be asked.
         """
@@ -144,7 +150,7 @@ class Client:
         path = path_of(manifest["kind"], meta.get("namespace", ""), meta["name"])
         if subresource:
             path += f"/{subresource}"
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": FIELD_MANAGER, "force": "true" if has_priority else "false"}
         return self._call("PATCH", manifest["kind"], path, query=query, body=manifest, content_type=_APPLY)
 
     def apply_status(self, resource: Resource, status: Mapping[str, Any]) -> Object | None:

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from certward.errors import Blocked
-from certward.kube.client import Client
-from certward.kube.known import ABSENT, KnownObjects, Whose
+from certward.errors import Blocked, Conflict
+from certward.kube.client import Client, Object
+from certward.kube.known import ABSENT, KnownObjects, Ref, Whose
 from certward.names import ANNOTATION_RENDERED, LABEL_MANAGED_BY, MANAGED_BY
 
 
@@ -35,10 +35,12 @@ class Ensurer:
     Args:
         client: the API server.
         listed_every: how often `look_over` is going to be called, in seconds.
+        is_free: whether it is known that nobody else has an object of this kind, namespace and name.
     """
 
-    def __init__(self, client: Client, *, listed_every: float) -> None:
+    def __init__(self, client: Client, *, listed_every: float, is_free: Callable[[str, str, str], bool]) -> None:
         self._client = client
+        self._is_free = is_free
         self._known = KnownObjects(listed_every)
 
     def present(self, manifests: Iterable[Mapping[str, Any]], *, is_doubted: bool = False) -> bool:
@@ -61,7 +63,12 @@ class Ensurer:
             mark = str(wanted["metadata"]["annotations"][ANNOTATION_RENDERED])
             if self._known.is_right(ref, mark, is_doubted=is_doubted):
                 continue
-            live = self._known.listed(ref) or self._client.get(*ref)
+            live = self._known.listed(ref)
+            if live is None and (written := self._written_unread(ref, mark, wanted)):
+                self._known.remember(ref, mark, written)
+                wrote = True
+                continue
+            live = live or self._client.get(*ref)
             if live is not None and not is_managed(live):
                 raise Blocked(
                     "ObjectInTheWay",
@@ -75,6 +82,22 @@ class Ensurer:
             if live is not None and not live["metadata"].get("deletionTimestamp"):
                 self._known.remember(ref, mark, live)
         return wrote
+
+    def _written_unread(self, ref: Ref, mark: str, wanted: Mapping[str, Any]) -> Object | None:
+        """Apply without a look at what is there where this cannot touch what is somebody else's.
+
+        Returns:
+            The object; None where it has to be looked at.
+        """
+        uid = self._known.uid_of_another(ref, mark)
+        if not uid and not (self._known.is_new(ref) and self._is_free(*ref)):
+            return None
+        told = {**wanted, "metadata": {**wanted["metadata"], "uid": uid}} if uid else wanted
+        try:
+            written = self._client.apply(told, has_priority=bool(uid))
+        except Conflict:
+            return None
+        return written if written and not written["metadata"].get("deletionTimestamp") else None
 
     def absent(self, refs: Iterable[tuple[str, str, str]]) -> bool:
         """Make each of these not be there, unless it is not Certward's.

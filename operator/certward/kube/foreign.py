@@ -29,6 +29,7 @@ class ForeignRoutes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._hosts: dict[ForeignRoute, frozenset[str]] = {}
+        self._listed: set[str] = set()
         self._by_host: dict[str, set[ForeignRoute]] = defaultdict(set)
 
     def put(self, kind: str, body: Mapping[str, Any]) -> frozenset[str]:
@@ -49,7 +50,7 @@ class ForeignRoutes:
         Returns:
             The hostnames for which something has changed.
         """
-        return self._set(ForeignRoute(kind, namespace, name), frozenset())
+        return self._set(ForeignRoute(kind, namespace, name), None)
 
     def replace_all(self, kind: str, bodies: Iterable[Mapping[str, Any]]) -> frozenset[str]:
         """Make this equal to a full LIST of one kind; the bodies are read one by one and none is kept.
@@ -59,10 +60,11 @@ class ForeignRoutes:
         """
         listed = dict(_read(kind, body) for body in bodies)
         with self._lock:
+            self._listed.add(kind)
             gone = [route for route in self._hosts if route.kind == kind and route not in listed]
         changed: set[str] = set()
         for route in gone:
-            changed |= self._set(route, frozenset())
+            changed |= self._set(route, None)
         for route, hosts in listed.items():
             changed |= self._set(route, hosts)
         return frozenset(changed)
@@ -77,10 +79,16 @@ class ForeignRoutes:
         with self._lock:
             return tuple(sorted(str(route) for route in self._by_host.get(hostname, ()) if route.kind in kinds))
 
-    def _set(self, route: ForeignRoute, hosts: frozenset[str]) -> frozenset[str]:
+    def is_free(self, kind: str, namespace: str, name: str) -> bool:
+        """Whether nobody else has an object of this name, as far as is known; False where it is not."""
+        with self._lock:
+            return kind in self._listed and ForeignRoute(kind, namespace, name) not in self._hosts
+
+    def _set(self, route: ForeignRoute, now: frozenset[str] | None) -> frozenset[str]:
+        hosts = now or frozenset()
         with self._lock:
             before = self._hosts.pop(route, frozenset())
-            if hosts:
+            if now is not None:
                 self._hosts[route] = hosts
             for host in before - hosts:
                 self._by_host[host].discard(route)
@@ -91,8 +99,8 @@ class ForeignRoutes:
             return before ^ hosts
 
 
-def _read(kind: str, body: Mapping[str, Any]) -> tuple[ForeignRoute, frozenset[str]]:
+def _read(kind: str, body: Mapping[str, Any]) -> tuple[ForeignRoute, frozenset[str] | None]:
     meta = body["metadata"]
     is_ours = (meta.get("labels") or {}).get(LABEL_MANAGED_BY) == MANAGED_BY
-    hosts = frozenset() if is_ours else hosts_of(kind, body)
+    hosts = None if is_ours else hosts_of(kind, body)
     return ForeignRoute(kind, meta.get("namespace", ""), meta["name"]), hosts

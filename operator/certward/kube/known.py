@@ -42,6 +42,7 @@ class Whose(NamedTuple):
 class _Entry(NamedTuple):
     mark: str
     version: str
+    uid: str
     at: float
     is_owned: bool
 
@@ -81,6 +82,20 @@ class KnownObjects:
             listed_at = -math.inf if is_doubted else self._listed.get(ref[0], -math.inf)
             return now - entry.at < believed or now - listed_at < 2.5 * self._every
 
+    def uid_of_another(self, ref: Ref, mark: str) -> str:
+        """The uid of an object that was there a moment ago and not as `mark` says; empty where there was none."""
+        with self._lock:
+            entry, _ = self._of.get(ref[0], {}).get(ref, (None, None))
+            is_another = entry is not None and entry.mark != mark and time.monotonic() - entry.at < _BELIEVED
+            return entry.uid if entry and is_another else ""
+
+    def is_new(self, ref: Ref) -> bool:
+        """Whether no LIST has shown, and nobody has made, an object of this name."""
+        with self._lock:
+            entry, _ = self._of.get(ref[0], {}).get(ref, (None, None))
+            is_known = entry is not None and entry.mark != ABSENT
+            return ref[0] in self._listed and not is_known and ref not in self._packed
+
     def listed(self, ref: Ref) -> Mapping[str, Any] | None:
         """An object as the first LIST showed it; once."""
         with self._lock:
@@ -103,7 +118,8 @@ class KnownObjects:
     def remember(self, ref: Ref, mark: str, live: Mapping[str, Any] | None) -> None:
         """An object has been seen, or written, to be as `mark` says."""
         meta = (live or {}).get("metadata") or {}
-        entry = _Entry(mark, str(meta.get("resourceVersion", "")), time.monotonic(), bool(meta.get("ownerReferences")))
+        version, uid = (str(meta.get(name, "")) for name in ("resourceVersion", "uid"))
+        entry = _Entry(mark, version, uid, time.monotonic(), bool(meta.get("ownerReferences")))
         with self._lock:
             self._packed.pop(ref, None)
             self._of.setdefault(ref[0], {})[ref] = (entry, _whose(ref[1], meta) if live else None)
@@ -179,8 +195,7 @@ class KnownObjects:
     def _drop(self, ref: Ref) -> None:
         """Forget what an object is like, and not that there is one of that name."""
         del self._of[ref[0]][ref]
-        if ref[0] in self._kept:
-            self._packed[ref] = _NAMED
+        self._packed[ref] = _NAMED
 
 
 def _whose(namespace: str, meta: Mapping[str, Any]) -> Whose:

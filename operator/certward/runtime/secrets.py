@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from certward.errors import Rejected, Transient
+from certward.errors import Conflict, Rejected, Transient
 from certward.kube.client import Client, Object
 from certward.model import keys, pki
 from certward.model.keys import CertificateProblem
@@ -166,15 +166,31 @@ class Secrets:
             Rejected: a Secret of that name has come meanwhile that is somebody else's; it is left untouched.
             OperatorError: the API server could not or would not.
         """
-        self._forget_look(domain)
-        self._see_that_it_is_ours(domain, domain.secret_name)
         marks = requests_of(domain) | ({ANNOTATION_NOT_REVOKED: not_revoked} if not_revoked else {})
         manifest = certificate_secret(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of, marks=marks
         )
-        written = self._client.apply(manifest)
+        is_first = self.known(domain) is None
+        self._forget_look(domain)
+        written = self._written_first(manifest) if is_first else None
+        if written is None:
+            self._see_that_it_is_ours(domain, domain.secret_name)
+            written = self._client.apply(manifest)
         _kept(written, domain)
         self._found(domain, written, datetime.now(UTC), self._roots_pem)  # or the next pass would read it
+
+    def _written_first(self, manifest: Mapping[str, Any]) -> Object | None:
+        """Write a Secret that was not there, without another look: what has come meanwhile is not overwritten.
+
+        Whoever has a Secret of type kubernetes.io/tls has set its data, and its type cannot be changed.
+
+        Returns:
+            The Secret; None where there may be another.
+        """
+        try:
+            return self._client.apply(manifest, has_priority=False)
+        except (Conflict, Rejected):
+            return None
 
     def _forget_look(self, domain: Domain) -> None:
         with self._lock:
