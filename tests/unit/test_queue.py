@@ -100,6 +100,24 @@ def test_news_goes_before_looks_that_are_taken_again():
     assert queue.take(0) is None
 
 
+def test_what_has_been_begun_is_ended_before_the_next_is_begun():
+    now = [0.0]
+    queue = WorkQueue(clock=lambda: now[0])
+    queue.add(key("old"), is_news=False)
+    queue.add_all(key(f"new-{number}") for number in range(5))
+    assert queue.take(0.0) == key("new-0")
+    queue.add(key("new-0"), 0.1, is_news=False)
+    queue.done(key("new-0"))
+    assert queue.take(0.0) == key("new-1"), "the first one waits for something, and the worker does not"
+    now[0] = 0.1
+    assert queue.take(0.0) == key("new-0")
+    assert queue.take(0.0) == key("old"), "every fourth"
+    queue.add(key("new-0"), 11.0, is_news=False)
+    queue.done(key("new-0"))
+    now[0] = 12.0
+    assert [queue.take(0.0) for _ in range(4)] == [key("new-2"), key("new-3"), key("new-4"), key("new-0")]
+
+
 def test_a_look_that_becomes_news_is_taken_once_and_earlier():
     queue = WorkQueue(clock=lambda: 0.0)
     queue.add(key("a"), is_news=False)
