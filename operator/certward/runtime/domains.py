@@ -18,14 +18,14 @@ from certward.plan import domain as decisions
 from certward.plan.events import of_domain
 from certward.plan.latency import wanted_since
 from certward.plan.observed import Observed, Plan, Proof, Step
-from certward.render.dialects import Host, ObjectRef
+from certward.render.dialects import Host, ObjectRef, Rendered
 from certward.render.registry import DIALECTS
 from certward.runtime.classes import Class, Classes
 from certward.runtime.events import Events
 from certward.runtime.gather import Gatherer, inputs_of
 from certward.runtime.issuance import Issuance
 from certward.runtime.manuals import Manuals
-from certward.runtime.memory import Memories, Memory
+from certward.runtime.memory import Kept, Memories, Memory
 from certward.runtime.metrics import FAILURES, TIME_TO_CERTIFICATE
 from certward.runtime.namespaces import Namespaces
 from certward.runtime.permitted import Permitted
@@ -48,6 +48,8 @@ _SETTLE_SECONDS = 3.0
 _REFUSED_SECONDS = 600.0
 #: How soon a host is looked at again whose objects are in somebody's way.
 _BLOCKED_RETRY = timedelta(seconds=30)
+#: So long routes that were found in place are not rendered again while something is being waited for.
+_KEPT_SECONDS = 2.0
 
 
 class Domains:
@@ -176,13 +178,16 @@ class Domains:
         domain, app = observed.domain, observed.app
         try:
             if plan.routes is None or app is None:
+                memory.kept = None
                 self._ensurer.absent(_everything_for(domain))
+                return True
+            if not plan.routes.challenge:
+                memory.is_preflighted = False  # the next one is another route, and has to be seen to work
+            if plan.step is not Step.NONE and _has_been_kept(domain, app, plan, memory):
                 return True
             class_ = self._classes.of(app)
             self._check(class_, app, domain)
-            if not plan.routes.challenge:
-                memory.is_preflighted = False  # the next one is another route, and has to be seen to work
-            else:
+            if plan.routes.challenge:
                 self._namespaces.provide(domain.meta.namespace)
             rendered = class_.dialect.render(
                 Host(
@@ -195,24 +200,16 @@ class Domains:
                     is_platform=self._permitted.is_platform(domain.meta.namespace, domain.meta.name),
                 )
             )
-            is_answered = self._preflights.is_answered(observed, plan, memory)
-            self._prover.before_change(observed, plan, memory)
-            is_amiss = memory.preflight_since is not None or bool(memory.proof and memory.proof.problem)
-            is_changed = self._ensurer.present((*rendered.shared, *rendered.own), is_doubted=is_amiss)
-            if is_changed and is_answered:
-                memory.settle_until = time.monotonic() + _SETTLE_SECONDS
-            if is_changed and memory.proof and not memory.proof.profile:
-                # Remembered from before a restart, and the ingress has just been told something else.
-                memory.proof = replace(memory.proof, at=_LONG_AGO)
-            self._ensurer.absent(rendered.unwanted)
+            self._put(rendered, observed, plan, memory)
             if plan.leaves_class:
                 _say(logging.INFO, domain, f"class {class_.name} serves it now", ingressClass=class_.name)
                 kept = {ref_of(manifest) for manifest in (*rendered.shared, *rendered.own)}
                 self._ensurer.absent(ref for ref in _everything_for(domain) if ref not in kept)
+            memory.kept = Kept(_said_by(domain), app, plan.routes, time.monotonic())
         except (Blocked, Rejected) as obstacle:  # the latter: an admission webhook or policy does not take a route
             if memory.obstacle != obstacle.message:
                 _say(logging.WARNING, domain, obstacle.message, reason=obstacle.reason)
-            memory.obstacle = obstacle.message
+            memory.obstacle, memory.kept = obstacle.message, None
             inputs = inputs_of(domain, app, observed.secret, observed.issuer, observed.account)
             if memory.failed_inputs != inputs or _is_due(domain):
                 memory.failure = ChallengeFailed("ChallengeUnreachable", obstacle.message)
@@ -222,6 +219,19 @@ class Domains:
             return False
         memory.obstacle = ""
         return True
+
+    def _put(self, rendered: Rendered, observed: Observed, plan: Plan, memory: Memory) -> None:
+        """Have the cluster hold what was rendered, and take note where the ingress has to follow."""
+        is_answered = self._preflights.is_answered(observed, plan, memory)
+        self._prover.before_change(observed, plan, memory)
+        is_amiss = memory.preflight_since is not None or bool(memory.proof and memory.proof.problem)
+        is_changed = self._ensurer.present((*rendered.shared, *rendered.own), is_doubted=is_amiss)
+        if is_changed and is_answered:
+            memory.settle_until = time.monotonic() + _SETTLE_SECONDS
+        if is_changed and memory.proof and not memory.proof.profile:
+            # Remembered from before a restart, and the ingress has just been told something else.
+            memory.proof = replace(memory.proof, at=_LONG_AGO)
+        self._ensurer.absent(rendered.unwanted)
 
     def _check(self, class_: Class, app: App, domain: Domain) -> None:
         """Do not route at all what the controller would let everybody reach."""
@@ -294,6 +304,17 @@ class Domains:
             _say(logging.INFO, observed.domain, failure, reason=failure.reason, issuer=observed.issuer)
             return None
         return pause
+
+
+def _has_been_kept(domain: Domain, app: App, plan: Plan, memory: Memory) -> bool:
+    """Whether just this was found in place a moment ago; the last pass of a burst does not rely on it."""
+    kept, since = memory.kept, time.monotonic() - _KEPT_SECONDS
+    is_same = kept and kept.app is app and kept.said == _said_by(domain) and kept.routes == plan.routes
+    return bool(is_same and not plan.leaves_class and kept and kept.at > since)
+
+
+def _said_by(domain: Domain) -> tuple[object, ...]:
+    return domain.meta.uid, domain.meta.generation, domain.meta.annotations
 
 
 def _say(level: int, domain: Domain, words: object, **fields: str) -> None:

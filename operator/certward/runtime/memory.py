@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from certward.errors import OperatorError
-from certward.model.resources import Key
-from certward.plan.observed import Proof
+from certward.model.resources import App, Key
+from certward.plan.observed import Proof, Routes
 from certward.plan.schedule import Window
 from certward.probe.preflight import Outcome
 from certward.probe.tickets import Session
@@ -84,6 +84,22 @@ class Placed(NamedTuple):
     created_at: str
 
 
+class Kept(NamedTuple):
+    """Routes that were found in place, or put there.
+
+    Attributes:
+        said: what the Domain said.
+        app: its App, as it was.
+        routes: them.
+        at: monotonic time.
+    """
+
+    said: tuple[object, ...]
+    app: App
+    routes: Routes
+    at: float
+
+
 @dataclass(slots=True)
 class Memory:
     """Of one Domain.
@@ -106,6 +122,7 @@ class Memory:
         dns_warning: what it found amiss without its being certain.
         refusals: issuers that refuse this hostname: why, and until which monotonic time they are not asked.
         preflight_seen: monotonic time of the last look at it.
+        kept: the routes as they were last found in place; None: they were not, or are not to be.
         obstacle: what kept the routes from being written the last time.
         disturbed_at: monotonic time at which routes of others for this host last changed.
         session: a TLS session of the profile before, kept until it has been shown not to resume.
@@ -148,6 +165,7 @@ class Memory:
     dns_warning: str = ""
     refusals: dict[str, tuple[str, float]] = field(default_factory=dict)
     preflight_seen: float = 0.0
+    kept: Kept | None = None
     obstacle: str = ""
     disturbed_at: float | None = None
     session: Session | None = None

@@ -26,11 +26,13 @@ from certward.runtime.flights import NO_PLACE, UNTIL_TOLD, Flights
 from certward.runtime.issuers import Issuers
 from certward.runtime.memory import Memory
 from certward.runtime.reports import Reports
+from certward.runtime.take_up import TakeUp
 from certward.stages import stage
 
 #: How long the ingress may take to route a new challenge path before that counts as a failure.
 _PATIENCE = 20.0
-_PAUSE = timedelta(milliseconds=100)
+_LEAST_PAUSE = 0.1
+_PAUSE = timedelta(seconds=_LEAST_PAUSE)
 #: So long it is looked at without a pause, unless others wait for the worker; then ever less often.
 _BURST = 0.6
 #: When nobody has looked for so long (the API server was away), what was waited before does not count.
@@ -63,6 +65,7 @@ class Preflights:
         self._reports = reports
         self._is_busy = is_busy
         self._fetcher, self._flights, self._by_dns = fetcher, flights, by_dns
+        self._take_up = TakeUp()
 
     @stage("preflight")
     def step(self, observed: Observed, plan: Plan, memory: Memory) -> timedelta | None:
@@ -92,7 +95,7 @@ class Preflights:
                 return _PAUSE
             issuer = self._issuers.ready(plan.issuer)
             if memory.preflight_since is None or started - memory.preflight_seen > _GAP:
-                memory.preflight_since = started
+                memory.preflight_since = memory.preflight_seen = started
             pause = self._at_the_ingress(observed, issuer, memory)
             if pause is not None:
                 return pause
@@ -132,19 +135,23 @@ class Preflights:
     def _at_the_ingress(self, observed: Observed, issuer: Issuer, memory: Memory) -> timedelta | None:
         """Wait until the ingress leads the challenge path here. None: it does, or where it is cannot be told."""
         address = self._addresses.http(observed.app)
+        is_first = memory.preflight_since == memory.preflight_seen
         started = memory.preflight_seen = time.monotonic()
+        if address is not None and is_first and self._take_up.is_slow() and self._is_busy():
+            return timedelta(seconds=self._take_up.pause(0.0, _LEAST_PAUSE))
         while address is not None:
             problem = _look(address, observed.domain.hostname, self._thumbprint(observed) or issuer.thumbprint)
             memory.preflight_seen = time.monotonic()
+            waited = memory.preflight_seen - (memory.preflight_since or started)
             if not problem:
+                self._take_up.took(waited)
                 break
             memory.is_preflighted = False
-            waited = memory.preflight_seen - (memory.preflight_since or started)
             if waited > _PATIENCE:
                 # The CA has not been asked, so its delays after failed validations need not be kept.
                 raise Transient(problem.reason, problem.words + self._reports.on(observed))
             if waited > _BURST or self._is_busy():
-                return max(_PAUSE, timedelta(seconds=waited / 4))
+                return timedelta(seconds=self._take_up.pause(waited, _LEAST_PAUSE))
             time.sleep(0.03)
         return None
 

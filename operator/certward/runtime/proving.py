@@ -28,6 +28,7 @@ from certward.runtime.addresses import Address, Addresses
 from certward.runtime.classes import Classes
 from certward.runtime.memory import Memory
 from certward.runtime.reports import Reports
+from certward.runtime.take_up import TakeUp
 from certward.stages import stage
 
 #: How long one go insists before the worker does something else; unless others wait for it.
@@ -78,6 +79,7 @@ class Prover:
         self._is_busy = is_busy
         self._found: dict[tuple[str, ...], tuple[ScanResult, float]] = {}
         self._pacer = Pacer(config.probe.per_second)
+        self._take_up = TakeUp()
 
     @stage("proof")
     def prove(self, observed: Observed, facts: CertificateFacts, memory: Memory) -> timedelta | None:
@@ -100,22 +102,42 @@ class Prover:
             if memory.place > time.monotonic():
                 return timedelta(seconds=memory.place - time.monotonic())
         memory.place = None
-        started = time.monotonic()
-        while True:
-            proof = self._look(observed, facts, memory)
-            is_good = not proof.problem and proof.since is None
-            if is_good or time.monotonic() - started > _BURST or self._is_busy():
-                break
-            time.sleep(_PAUSE)
+        if pause := self._for_now(facts, memory):
+            return pause
+        proof = self._insist(observed, facts, memory)
+        is_good = _is_good(proof)
         if proof.problem and proof.since and proof.at - proof.since >= _QUIET:
             proof = replace(proof, problem=proof.problem + self._reports.on(observed))
         # The pause before the next look begins now: an entry that is slow to fail would be looked at without end.
         memory.proof = proof = replace(proof, at=datetime.now(UTC))
         if memory.disturbed_at is not None and time.monotonic() - memory.disturbed_at > _DISTURBANCE:
             memory.disturbed_at = None
+        if is_good and before and before.since and before.expected == proof.expected:
+            self._take_up.took((proof.at - before.since) / timedelta(seconds=1))
         if not is_good and proof.since and proof.at - proof.since < _QUIET:
-            return PROOF_RETRY
+            waited = (proof.at - proof.since) / timedelta(seconds=1)
+            return timedelta(seconds=self._take_up.pause(waited, PROOF_RETRY / timedelta(seconds=1)))
         return None
+
+    def _insist(self, observed: Observed, facts: CertificateFacts, memory: Memory) -> Proof:
+        """Look until it is as declared, for a moment, unless others wait for the worker."""
+        started = time.monotonic()
+        while True:
+            proof = self._look(observed, facts, memory)
+            if _is_good(proof) or time.monotonic() - started > _BURST or self._is_busy():
+                return proof
+            time.sleep(_PAUSE)
+
+    def _for_now(self, facts: CertificateFacts, memory: Memory) -> timedelta | None:
+        """How long to let go of a change that the ingress has just been told; None: look at once."""
+        before, expected = memory.proof, facts.fingerprint_sha256
+        is_known = before is not None and expected in (before.expected, before.fingerprint)
+        if is_known or not (self._take_up.is_slow() and self._is_busy()):
+            return None
+        now, problem = datetime.now(UTC), "The ingress has just been told."
+        shown = before.fingerprint if before else ""
+        memory.proof = Proof(at=now, fingerprint=shown, problem=problem, since=now, expected=expected)
+        return timedelta(seconds=self._take_up.pause(0.0, PROOF_RETRY / timedelta(seconds=1)))
 
     def before_change(self, observed: Observed, plan: Plan, memory: Memory) -> None:
         """Keep a session of the profile that is about to be replaced, to see afterwards whether it still resumes."""
@@ -287,6 +309,10 @@ class Prover:
             if key_of(domain) != key_of(observed.domain) and (served.get("minVersion") or lowest) < lowest:
                 return probe_name(domain.hostname)
         return None
+
+
+def _is_good(proof: Proof) -> bool:
+    return not proof.problem and proof.since is None
 
 
 class _Answer(NamedTuple):

@@ -7,10 +7,12 @@ from typing import Protocol, cast
 from cluster.errors import ClusterError
 from cluster.handle import Cluster
 
-#: Where each operator's driver is; its class takes the cluster.
-_DRIVERS = {
-    "certward": ("scale.drivers.certward", "Certward"),
-    "cert-manager": ("scale.drivers.cert_manager", "CertManager"),
+#: Where each operator's driver is; its class takes the cluster, and the settings that the operator runs with.
+_DRIVERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "certward": ("scale.drivers.certward", "Certward", ()),
+    "cert-manager": ("scale.drivers.cert_manager", "CertManager", ("defaults",)),
+    "cert-manager-raised": ("scale.drivers.cert_manager", "CertManager", ("raised",)),
+    "cert-manager-unchecked": ("scale.drivers.cert_manager", "CertManager", ("unchecked",)),
 }
 OPERATORS = tuple(_DRIVERS)
 
@@ -47,8 +49,8 @@ class Driver(Protocol):
 
 def of(name: str, cluster: Cluster) -> Driver:
     """Return the driver of this operator; raises ClusterError where there is none."""
-    module, kind = _DRIVERS[name]
+    module, kind, settings = _DRIVERS[name]
     try:
-        return cast("Driver", getattr(importlib.import_module(module), kind)(cluster))
+        return cast("Driver", getattr(importlib.import_module(module), kind)(cluster, *settings))
     except ModuleNotFoundError as error:
         raise ClusterError(f"there is no driver for {name}: {error}") from error

@@ -42,9 +42,9 @@ class CertManager:
 
     name = "cert-manager"
 
-    def __init__(self, cluster: Cluster, settings: controllers.Settings = controllers.SETTINGS["defaults"]) -> None:
+    def __init__(self, cluster: Cluster, settings: str = "defaults") -> None:
         """Take a cluster that was brought up with INGRESS=none; raises ClusterError where another has its port."""
-        self._cluster, self._settings = cluster, settings
+        self._cluster, self._settings = cluster, controllers.SETTINGS[settings]
         self._custom = client.CustomObjectsApi(cluster.api)
         self._namespaces: list[str] = []
         self._requested = 0
