@@ -43,7 +43,11 @@ class CertManager:
     name = "cert-manager"
 
     def __init__(self, cluster: Cluster, settings: str = "defaults") -> None:
-        """Take a cluster that was brought up with INGRESS=none; raises ClusterError where another has its port."""
+        """Take a cluster that was brought up with INGRESS=none, and a name of SETTINGS.
+
+        Raises:
+            ClusterError: another has its port.
+        """
         self._cluster, self._settings = cluster, controllers.SETTINGS[settings]
         self._custom = client.CustomObjectsApi(cluster.api)
         self._namespaces: list[str] = []
