@@ -57,6 +57,22 @@ def test_a_served_certificate_is_described():
     assert condition(status, "Stalled") == ("False", "NotStalled")
 
 
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"is_pointed_here": True}, ("True", "PointsHere")),
+        ({"is_pointed_here": False, "dns_warning": "It also has an AAAA record."}, ("Unknown", "Doubtful")),
+    ],
+)
+def test_what_a_look_at_the_dns_has_shown_stands_when_the_operator_was_restarted(found, expected):
+    before = status_of(replace(ISSUED, **found))
+    assert condition(before, "DNSVerified") == expected
+    after = status_of(with_status(ISSUED, before))
+    assert after == before, "what this process has not looked at is no news"
+    looked = status_of(with_status(replace(ISSUED, is_pointed_here=False), before))
+    assert condition(looked, "DNSVerified") == ("True", "Validated"), "what it has looked at is"
+
+
 def test_without_automatic_there_is_no_time_of_renewal():
     status = status_of(replace(ISSUED, app=app(is_automatic=False)))
     assert "renewalTime" not in status["certificate"]

@@ -253,8 +253,19 @@ def _dns_verified(observed: Observed, verdict: Verdict) -> Condition:
     if observed.is_pointed_here:
         return yes("DNSVerified", "PointsHere", "The hostname leads here.")
     if observed.secret.facts and observed.secret.is_managed:
+        known = _known(observed, "DNSVerified")
+        if observed.is_pointed_here is None and known and known.reason in ("PointsHere", "Doubtful"):
+            return known  # an earlier process has looked; the next look is with the next order
         return yes("DNSVerified", "Validated", "The CA reached this cluster under the hostname.")
     return unknown("DNSVerified", "NotChecked", "The CA has not validated the hostname yet.")
+
+
+def _known(observed: Observed, kind: str) -> Condition | None:
+    """A condition as the status has it."""
+    for known in observed.domain.status.get("conditions") or ():
+        if known.get("type") == kind:
+            return Condition(kind, known["status"], known["reason"], known["message"])
+    return None
 
 
 def _by_whom(observed: Observed) -> str:
@@ -275,8 +286,6 @@ def _policy_enforced(observed: Observed, choice: Choice, *, is_served: bool) -> 
         if proof.policy_reason in ("Enforced", "EnforcedNarrower"):
             return yes("PolicyEnforced", proof.policy_reason, proof.policy_problem)
         return no("PolicyEnforced", proof.policy_reason, proof.policy_problem)
-    if is_served:
-        for known in observed.domain.status.get("conditions") or ():
-            if known.get("type") == "PolicyEnforced":
-                return Condition("PolicyEnforced", known["status"], known["reason"], known["message"])
+    if is_served and (known := _known(observed, "PolicyEnforced")):
+        return known
     return unknown("PolicyEnforced", "NotProbed", "No handshake has shown what the host accepts yet.")

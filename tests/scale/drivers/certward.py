@@ -162,7 +162,7 @@ class Certward:
 
     @staticmethod
     def _for_each(do: Callable[[str], None], hostnames: Sequence[str]) -> None:
-        with ThreadPoolExecutor(min(_AT_ONCE, len(hostnames))) as pool:
+        with ThreadPoolExecutor(min(_AT_ONCE, max(len(hostnames), 1))) as pool:
             for _ in pool.map(do, hostnames):
                 pass
 
