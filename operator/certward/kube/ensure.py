@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from certward.errors import Blocked, Conflict
+from certward.errors import Blocked, Conflict, Rejected
 from certward.kube.client import Client, Object
 from certward.kube.known import ABSENT, KnownObjects, Ref, Whose
 from certward.names import ANNOTATION_RENDERED, LABEL_MANAGED_BY, MANAGED_BY
@@ -95,7 +95,9 @@ class Ensurer:
         told = {**wanted, "metadata": {**wanted["metadata"], "uid": uid}} if uid else wanted
         try:
             written = self._client.apply(told, has_priority=bool(uid))
-        except Conflict:
+        except (Conflict, Rejected):
+            # A uid is in conflict where nothing of the name is left, and invalid where another has taken its place.
+            # What is refused for a reason of its own is refused again once it has been looked at.
             return None
         return written if written and not written["metadata"].get("deletionTimestamp") else None
 

@@ -104,29 +104,29 @@ class Prover:
         memory.place = None
         if pause := self._for_now(facts, memory):
             return pause
-        proof = self._insist(observed, facts, memory)
-        is_good = _is_good(proof)
+        started = time.monotonic()
+        while True:
+            proof = self._look(observed, facts, memory)
+            is_good = not proof.problem and proof.since is None
+            if is_good or time.monotonic() - started > _BURST or self._is_busy():
+                break
+            time.sleep(_PAUSE)
         if proof.problem and proof.since and proof.at - proof.since >= _QUIET:
             proof = replace(proof, problem=proof.problem + self._reports.on(observed))
         # The pause before the next look begins now: an entry that is slow to fail would be looked at without end.
         memory.proof = proof = replace(proof, at=datetime.now(UTC))
         if memory.disturbed_at is not None and time.monotonic() - memory.disturbed_at > _DISTURBANCE:
             memory.disturbed_at = None
+        return self._until_next(before, proof, is_good=is_good)
+
+    def _until_next(self, before: Proof | None, proof: Proof, *, is_good: bool) -> timedelta | None:
+        """How long the ingress has until the next look, and what this one says of how long it takes."""
         if is_good and before and before.since and before.expected == proof.expected:
             self._take_up.took((proof.at - before.since) / timedelta(seconds=1))
         if not is_good and proof.since and proof.at - proof.since < _QUIET:
             waited = (proof.at - proof.since) / timedelta(seconds=1)
             return timedelta(seconds=self._take_up.pause(waited, PROOF_RETRY / timedelta(seconds=1)))
         return None
-
-    def _insist(self, observed: Observed, facts: CertificateFacts, memory: Memory) -> Proof:
-        """Look until it is as declared, for a moment, unless others wait for the worker."""
-        started = time.monotonic()
-        while True:
-            proof = self._look(observed, facts, memory)
-            if _is_good(proof) or time.monotonic() - started > _BURST or self._is_busy():
-                return proof
-            time.sleep(_PAUSE)
 
     def _for_now(self, facts: CertificateFacts, memory: Memory) -> timedelta | None:
         """How long to let go of a change that the ingress has just been told; None: look at once."""
@@ -309,10 +309,6 @@ class Prover:
             if key_of(domain) != key_of(observed.domain) and (served.get("minVersion") or lowest) < lowest:
                 return probe_name(domain.hostname)
         return None
-
-
-def _is_good(proof: Proof) -> bool:
-    return not proof.problem and proof.since is None
 
 
 class _Answer(NamedTuple):
