@@ -9,7 +9,7 @@ from builders import DEFAULT, app, domain
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.foreign import ForeignRoutes
-from certward.model.resources import Key, format_time
+from certward.model.resources import Builtin, Key, format_time
 from certward.plan.builtin import SERVED
 from certward.render.registry import DIALECTS
 from certward.runtime.builtin import Builtins
@@ -67,3 +67,8 @@ def test_after_a_restart_those_that_were_served_are_looked_at_one_by_one(status,
     if not is_looked_at:
         assert not news, "nothing is written because of a restart"
         assert builtins.told(shop).condition.message == "Narrower than asked for."
+
+
+def test_no_domain_can_have_the_name_that_built_in_routes_are_made_of():
+    own = Builtin(meta=app("a").meta, hostname="", app="a", status={})
+    assert len(own.object_name) > 63, "a Domain's name has 63 characters at most"

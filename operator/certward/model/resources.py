@@ -198,8 +198,8 @@ class Builtin(Domain):
 
     @property
     def object_name(self) -> str:
-        """What the names of its routes are made of; the hash keeps them apart from those of any Domain."""
-        return f"{self.meta.name}-builtin-{name_hash(self.meta.namespace, self.meta.name)}"
+        """What the names of its routes are made of: longer than any Domain's name, so that none can have it."""
+        return f"{self.meta.name}-builtin-{_digest(self.meta.namespace, self.meta.name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ def secret_name(domain: str) -> str:
 
 def name_hash(namespace: str, name: str) -> str:
     """Eight hex digits of SHA-256 over namespace/name."""
-    return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:8]
+    return _digest(namespace, name)[:8]
 
 
 def builtin_hostname(app: App, suffix: str) -> str:
@@ -265,6 +265,10 @@ def builtin_hostname(app: App, suffix: str) -> str:
 def key_of(resource: Resource) -> Key:
     """The key of a resource."""
     return Key(resource.kind, resource.meta.namespace, resource.meta.name)
+
+
+def _digest(namespace: str, name: str) -> str:
+    return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()
 
 
 def _status(body: Body) -> Mapping[str, Any]:
