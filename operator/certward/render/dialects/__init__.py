@@ -10,6 +10,7 @@ from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
 from certward.plan.enforcement import Capabilities
 from certward.plan.observed import Routes
+from certward.render import forms
 from certward.render.manifests import Manifest
 
 
@@ -54,6 +55,14 @@ class Host:
     gateway: GatewayRef | None = None
     platform: Domain | None = None
     is_platform: bool = False
+
+    def __post_init__(self) -> None:
+        """Let nothing through to a dialect that is not of the right form.
+
+        Raises:
+            Blocked: in words for the App's owner.
+        """
+        forms.check(self.domain, self.app, class_name=self.class_name, secret_name=self.routes.secret_name)
 
     @property
     def tls(self) -> list[Manifest]:
