@@ -34,12 +34,13 @@ def wildcard():
     return domain("certward-platform", "sys", hostname="*.apps.test", status={"certificate": certificate})
 
 
-def builtins_of(one, looks):
+def builtins_of(one, looks, *, dialect="traefik", gone=()):
     """Built-in hostnames of a process that has just started, with all that they use standing still."""
     cache, config = Cache(), Config()
     cache.put(one)
-    class_ = Class("traefik", DIALECTS["traefik"], None, config.ingress.classes["traefik"])
-    nothing = SimpleNamespace(present=lambda _: None, absent=lambda _: None, doubt=lambda _: None)
+    class_ = Class("traefik", DIALECTS[dialect], None, config.ingress.classes["traefik"])
+    take_away = gone.update if isinstance(gone, set) else lambda _: None
+    nothing = SimpleNamespace(present=lambda _: None, absent=take_away, doubt=lambda _: None)
     return Builtins(
         config,
         cache,
@@ -67,6 +68,14 @@ def test_after_a_restart_those_that_were_served_are_looked_at_one_by_one(status,
     if not is_looked_at:
         assert not news, "nothing is written because of a restart"
         assert builtins.told(shop).condition.message == "Narrower than asked for."
+
+
+def test_an_app_that_must_not_be_routed_loses_the_routes_that_it_had():
+    gone = set()
+    shop = app(trusted_ranges=("203.0.113.0/24",))
+    builtins_of(shop, [], dialect="generic", gone=gone).reconcile(KEY)
+    own = Builtin(meta=shop.meta, hostname="", app="shop", status={})
+    assert set(DIALECTS["generic"].all_of(own)) <= gone, "the ranges would be open to everybody"
 
 
 def test_no_domain_can_have_the_name_that_built_in_routes_are_made_of():

@@ -5,6 +5,7 @@ lacks what cannot be done without (an older schema, a CRD changed by hand).
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -260,6 +261,16 @@ def builtin_hostname(app: App, suffix: str) -> str:
     """
     front = f"{app.meta.name}-{app.meta.namespace}".replace(".", "-")[:54].rstrip("-")
     return f"{front}-{name_hash(app.meta.namespace, app.meta.name)}.{suffix}"
+
+
+def backend_ids(app: App) -> dict[str, str]:
+    """An App's backends as a controller knows them that joins namespace, Service and port by hyphens.
+
+    Returns:
+        The Service's name by each. Traefik makes several hyphens one (provider.Normalize), which can only join more.
+    """
+    namespace = app.meta.namespace
+    return {re.sub("-+", "-", f"{namespace}-{each.name}-{each.port}"): each.name for each in app.services}
 
 
 def key_of(resource: Resource) -> Key:

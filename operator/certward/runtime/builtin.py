@@ -18,6 +18,7 @@ from certward.plan.builtin import SERVED
 from certward.plan.observed import Observed, Proof
 from certward.render.dialects import Host
 from certward.render.registry import DIALECTS
+from certward.runtime import routable
 from certward.runtime.classes import Classes
 from certward.runtime.memory import Memories, Memory
 from certward.runtime.permitted import Permitted
@@ -160,7 +161,11 @@ class Builtins:
         if class_.name != default:
             self.remove(app)
             raise Blocked("OtherClass", f"The platform's hostnames are served by class {default} only.")
-        class_.dialect.capabilities.check(app)
+        try:
+            routable.check(class_.dialect, app, self._cache, challenge_port=self._config.challenge.http01.port)
+        except Blocked:
+            self.remove(app)
+            raise
         rendered = class_.dialect.render(
             Host(
                 domain=domain,

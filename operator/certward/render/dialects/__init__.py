@@ -101,6 +101,8 @@ class Dialect(ABC):
         knows_port_names: Services' ports may be given by name; otherwise they have to be numbers.
         has_one_store: its controller keeps the certificates of all hosts in one store and chooses by their names alone,
             whatever a host's route refers to.
+        joins_backends: its controller knows a backend by namespace, Service and port, joined by hyphens, so that those
+            of two namespaces can be one to it.
         cluster_settings: the object with the controller's settings for all hosts, if `advice` makes something of it.
     """
 
@@ -111,6 +113,7 @@ class Dialect(ABC):
     reads: ClassVar[tuple[str, ...]] = ("Ingress",)
     knows_port_names: ClassVar[bool] = True
     has_one_store: ClassVar[bool] = False
+    joins_backends: ClassVar[bool] = False
     cluster_settings: ClassVar[ObjectRef | None] = None
 
     @abstractmethod
