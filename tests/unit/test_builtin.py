@@ -9,7 +9,7 @@ from builders import DEFAULT, app, domain
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.foreign import ForeignRoutes
-from certward.model.resources import Builtin, Key, format_time
+from certward.model.resources import Builtin, Key, builtin_hostname, format_time
 from certward.plan.builtin import SERVED
 from certward.render.registry import DIALECTS
 from certward.runtime.builtin import Builtins
@@ -81,3 +81,19 @@ def test_an_app_that_must_not_be_routed_loses_the_routes_that_it_had():
 def test_no_domain_can_have_the_name_that_built_in_routes_are_made_of():
     own = Builtin(meta=app("a").meta, hostname="", app="a", status={})
     assert len(own.object_name) > 63, "a Domain's name has 63 characters at most"
+
+
+def test_of_two_apps_with_one_built_in_hostname_the_older_has_it():
+    """Names that were searched for until their hashes began alike, which takes some seconds."""
+    long = "storefront-of-the-northern-region-with-a-rather-long-na"
+    first, second = app(f"{long}ecmn"), app(f"{long}iceo", "team-b", of={"created_at": NOW})
+    assert builtin_hostname(first, "apps.test") == builtin_hostname(second, "apps.test")
+    for one, is_routed in ((first, True), (second, False)):
+        gone, looks = set(), []
+        builtins = builtins_of(one, looks, gone=gone)
+        builtins._cache.put(second if one is first else first)
+        builtins.reconcile(Key("Builtin", one.meta.namespace, one.meta.name))
+        assert bool(looks) == is_routed
+        own = Builtin(meta=one.meta, hostname="", app=one.meta.name, status={})
+        assert (set(DIALECTS["traefik"].all_of(own)) <= gone) != is_routed
+        assert ("older App team-a/" in builtins.told(one).condition.message) != is_routed

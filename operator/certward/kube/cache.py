@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from certward.model.hostnames import is_wildcard, parent
 from certward.model.policy import rank
-from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, backend_ids, key_of
+from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, backend_ids, key_of, name_hash
 
 T = TypeVar("T", App, Domain, TLSPolicy)
 I = TypeVar("I")  # noqa: E741 - what an index is keyed by
@@ -35,6 +35,7 @@ class Cache:
         self._by_parent: dict[str, set[Key]] = defaultdict(set)
         self._by_secret: dict[str, set[Key]] = defaultdict(set)
         self._by_backend: dict[str, set[Key]] = defaultdict(set)
+        self._by_hash: dict[str, set[Key]] = defaultdict(set)
         self._by_namespace: dict[tuple[str, str], set[Key]] = defaultdict(set)
 
     def put(self, resource: Resource) -> set[Key]:
@@ -203,6 +204,13 @@ class Cache:
             found = [self._objects[key] for key in keys if key.namespace != namespace]
         return [app for app in found if isinstance(app, App) and not app.meta.is_deleting]
 
+    def same_hash(self, app: App) -> list[App]:
+        """Other Apps with the hash that is in this one's built-in hostname: it is short enough to be met on purpose."""
+        with self._lock:
+            keys = self._by_hash.get(name_hash(app.meta.namespace, app.meta.name), set())
+            found = [self._objects[key] for key in keys if key != key_of(app)]
+        return [other for other in found if isinstance(other, App) and not other.meta.is_deleting]
+
     def served_with(self, namespace: str, secret: str) -> list[Domain]:
         """The Domains of a namespace that are served with a Secret, as their statuses say; by name."""
         with self._lock:
@@ -293,6 +301,7 @@ class Cache:
         self._by_namespace[key.kind, key.namespace].add(key)
         self._counts[key.kind] += 1
         if isinstance(resource, App):
+            self._by_hash[name_hash(key.namespace, key.name)].add(key)
             for backend in backend_ids(resource):
                 self._by_backend[backend].add(key)
         if isinstance(resource, Domain):
@@ -308,6 +317,7 @@ class Cache:
         _discard(self._by_namespace, (key.kind, key.namespace), key)
         self._counts[key.kind] -= 1
         if isinstance(resource, App):
+            _discard(self._by_hash, name_hash(key.namespace, key.name), key)
             for backend in backend_ids(resource):
                 _discard(self._by_backend, backend, key)
         if isinstance(resource, Domain):
