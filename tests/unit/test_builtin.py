@@ -9,7 +9,7 @@ from builders import DEFAULT, app, domain
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.foreign import ForeignRoutes
-from certward.model.resources import Key, format_time
+from certward.model.resources import Builtin, Key, builtin_hostname, format_time
 from certward.plan.builtin import SERVED
 from certward.render.registry import DIALECTS
 from certward.runtime.builtin import Builtins
@@ -34,12 +34,13 @@ def wildcard():
     return domain("certward-platform", "sys", hostname="*.apps.test", status={"certificate": certificate})
 
 
-def builtins_of(one, looks):
+def builtins_of(one, looks, *, dialect="traefik", gone=()):
     """Built-in hostnames of a process that has just started, with all that they use standing still."""
     cache, config = Cache(), Config()
     cache.put(one)
-    class_ = Class("traefik", DIALECTS["traefik"], None, config.ingress.classes["traefik"])
-    nothing = SimpleNamespace(present=lambda _: None, absent=lambda _: None, doubt=lambda _: None)
+    class_ = Class("traefik", DIALECTS[dialect], None, config.ingress.classes["traefik"])
+    take_away = gone.update if isinstance(gone, set) else lambda _: None
+    nothing = SimpleNamespace(present=lambda _: None, absent=take_away, doubt=lambda _: None)
     return Builtins(
         config,
         cache,
@@ -67,3 +68,32 @@ def test_after_a_restart_those_that_were_served_are_looked_at_one_by_one(status,
     if not is_looked_at:
         assert not news, "nothing is written because of a restart"
         assert builtins.told(shop).condition.message == "Narrower than asked for."
+
+
+def test_an_app_that_must_not_be_routed_loses_the_routes_that_it_had():
+    gone = set()
+    shop = app(trusted_ranges=("203.0.113.0/24",))
+    builtins_of(shop, [], dialect="generic", gone=gone).reconcile(KEY)
+    own = Builtin(meta=shop.meta, hostname="", app="shop", status={})
+    assert set(DIALECTS["generic"].all_of(own)) <= gone, "the ranges would be open to everybody"
+
+
+def test_no_domain_can_have_the_name_that_built_in_routes_are_made_of():
+    own = Builtin(meta=app("a").meta, hostname="", app="a", status={})
+    assert len(own.object_name) > 63, "a Domain's name has 63 characters at most"
+
+
+def test_of_two_apps_with_one_built_in_hostname_the_older_has_it():
+    """Names that were searched for until their hashes began alike, which takes some seconds."""
+    long = "storefront-of-the-northern-region-with-a-rather-long-na"
+    first, second = app(f"{long}ecmn"), app(f"{long}iceo", "team-b", of={"created_at": NOW})
+    assert builtin_hostname(first, "apps.test") == builtin_hostname(second, "apps.test")
+    for one, is_routed in ((first, True), (second, False)):
+        gone, looks = set(), []
+        builtins = builtins_of(one, looks, gone=gone)
+        builtins._cache.put(second if one is first else first)
+        builtins.reconcile(Key("Builtin", one.meta.namespace, one.meta.name))
+        assert bool(looks) == is_routed
+        own = Builtin(meta=one.meta, hostname="", app=one.meta.name, status={})
+        assert (set(DIALECTS["traefik"].all_of(own)) <= gone) != is_routed
+        assert ("older App team-a/" in builtins.told(one).condition.message) != is_routed

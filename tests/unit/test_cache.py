@@ -8,7 +8,7 @@ import pytest
 
 from builders import NOW, app, domain, policy
 from certward.kube.cache import Cache
-from certward.model.resources import Domain, Key, TLSPolicy, key_of
+from certward.model.resources import Domain, Key, ServiceRef, TLSPolicy, key_of
 
 WWW, SHOP = Key("Domain", "team-a", "www"), Key("App", "team-a", "shop")
 TEAM_A = Key("Namespace", "", "team-a")
@@ -198,6 +198,19 @@ def test_secrets_that_read_the_same_are_found():
     assert cache.same_secret_id(one) == [other]
     assert cache.same_secret_id(other) == [one]
     assert cache.same_secret_id(domain()) == []
+
+
+def test_apps_whose_services_read_the_same_are_found_and_told():
+    one, other = app("one", "a", service=ServiceRef("b-c", 80)), app("other", "a-b", service=ServiceRef("c", 80))
+    beside = app("beside", "a", service=ServiceRef("b-c", 80))
+    of_other = domain("www", "a-b", app="other")
+    cache = cache_of(one, beside, of_other)
+    told = {key_of(one), key_of(beside), Key("Builtin", "a", "one"), key_of(of_other)}
+    assert cache.put(other) >= told
+    assert cache.same_backend("a", "a-b-c-80") == [other]
+    moved = version(replace(other, service=ServiceRef("d", 80)), 2, generation=2)
+    assert cache.put(moved) >= told
+    assert cache.same_backend("a", "a-b-c-80") == []
 
 
 def test_all_of_a_kind_and_of_a_namespace():

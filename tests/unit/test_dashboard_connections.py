@@ -102,6 +102,62 @@ def _trickled(connection: socket.socket) -> bool:
     return True
 
 
+def test_clients_that_take_no_answers_do_not_keep_the_user_out(served: Served) -> None:
+    """Whoever asks again and again and reads nothing, without a cookie, in as many connections as are kept."""
+    asked = f"GET / HTTP/1.1\r\nHost: {served.authority}\r\n\r\n".encode() * 500
+    with ExitStack() as open_ones:
+        deaf = [open_ones.enter_context(socket.socket()) for _ in range(MOST)]
+        host, _, port = served.authority.partition(":")
+        for connection in deaf:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            connection.connect((host, int(port)))
+        # One of them does all that it can; it costs too much time to have all do so.
+        wait_for(lambda: _is_given_up(deaf[0], asked), 60, "the connection is given up")
+        assert status_of_the_first_page(served) == 200
+
+
+def _is_given_up(connection: socket.socket, more: bytes) -> bool:
+    """Send as much as can be sent, and read nothing; whether the other side has ended the connection."""
+    connection.setblocking(False)
+    try:
+        while True:
+            connection.send(more)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        pytest.param(b"GET {base}apps HTTP/1.1\r\n{user}\r\nGARBAGE\r\n\r\n", id="after a request"),
+        pytest.param(
+            b"POST {base}apps HTTP/1.1\r\n{user}Transfer-Encoding: chunked\r\n\r\nzz\r\n", id="in a body refused"
+        ),
+        pytest.param(
+            b"POST {base}apps/team-a/shop/automatic HTTP/1.1\r\n{user}Origin: http://{host}\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nkey=a&b=cGARBAGE\r\n\r\n",
+            id="after a form",
+        ),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n\x16\x03\x01\r\n\r\n" * 5, id="between requests"),
+    ],
+)
+def test_garbage_behind_a_request_is_given_up_without_a_word(
+    served: Served, garbage: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = f"Host: {served.authority}\r\nCookie: {COOKIE}={served.keys.session}\r\n"
+    for name, value in {"user": user, "host": served.authority, "base": served.keys.base}.items():
+        garbage = garbage.replace(b"{%s}" % name.encode(), value.encode())
+    for _ in range(5):
+        with connected(served) as stranger:
+            stranger.sendall(garbage)
+            assert is_ended(stranger)
+    assert status_of_the_first_page(served) == 200
+    told = capsys.readouterr()
+    assert told.out + told.err == ""
+
+
 def test_a_head_that_is_too_long_and_what_is_no_http_are_refused(served: Served) -> None:
     for sent in (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000, b"\x16\x03\x01\x02\x00\x01\x00" + bytes(600), b"\r\n" * 9):
         with connected(served) as stranger:

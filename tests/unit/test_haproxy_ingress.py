@@ -151,7 +151,10 @@ LABELS = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,6}[a-z0-9])?", fullmatch=True)
 NAMES = st.lists(LABELS, min_size=1, max_size=3).map(".".join)
 
 
-@given(namespace=LABELS, name=NAMES, hostname=NAMES, path=st.from_regex(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*"))
+PATHS = st.from_regex(r"/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", fullmatch=True)
+
+
+@given(namespace=LABELS, name=NAMES, hostname=NAMES, path=PATHS)
 def test_nothing_of_a_tenant_is_in_an_annotation(namespace, name, hostname, path):
     plain = ingresses(host(app=LIMITED))
     of = domain(name, namespace, hostname=f"{hostname}.example")

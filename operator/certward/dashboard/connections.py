@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from typing import Final, cast
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -36,7 +37,7 @@ class Connection(H11Protocol):
         self._wait()
         if len(self.connections) > MOST:
             others = [one for one in self.connections if isinstance(one, Connection) and one.is_waiting]
-            min(others, key=lambda one: one.waits_since).transport.close()
+            min(others, key=lambda one: one.waits_since).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -48,11 +49,31 @@ class Connection(H11Protocol):
         super().on_response_complete()
         self._wait()
 
+    def pause_writing(self) -> None:
+        """Wait for the other side to take what there is for it."""
+        super().pause_writing()
+        self._wait()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; where an answer to what came before is under way, end that with it.
+
+        Uvicorn would begin a second answer, or have the first one go on in a connection that is closed, and log what
+        becomes of that.
+        """
+        is_under_way = self.cycle is not None and not self.cycle.response_complete
+        if is_under_way:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if is_under_way or self.conn.our_state is not h11.IDLE:
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
+
     @property
     def is_waiting(self) -> bool:
-        """Whether the other side has its turn: it has to send a request, or the rest of one."""
-        is_its_turn = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
-        return is_its_turn and not self.transport.is_closing()
+        """Whether the other side has its turn: it has to send a request, or the rest of one, or to take the answer."""
+        is_asked = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        return (is_asked or self.flow.write_paused) and not self.transport.is_closing()
 
     def _wait(self) -> None:
         self._stop_waiting()
@@ -64,8 +85,9 @@ class Connection(H11Protocol):
             self._deadline.cancel()
 
     def _end(self) -> None:
-        if self.is_waiting:
-            self.transport.close()
+        # One that is closed stays for as long as the other side does not take what is left for it.
+        if self.is_waiting or self.transport.is_closing():
+            self.transport.abort()
 
 
 def listen(port: int) -> socket.socket:

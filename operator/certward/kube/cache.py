@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from certward.model.hostnames import is_wildcard, parent
 from certward.model.policy import rank
-from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, key_of
+from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, backend_ids, key_of, name_hash
 
 T = TypeVar("T", App, Domain, TLSPolicy)
 I = TypeVar("I")  # noqa: E741 - what an index is keyed by
@@ -34,6 +34,8 @@ class Cache:
         self._by_hostname: dict[str, set[Key]] = defaultdict(set)
         self._by_parent: dict[str, set[Key]] = defaultdict(set)
         self._by_secret: dict[str, set[Key]] = defaultdict(set)
+        self._by_backend: dict[str, set[Key]] = defaultdict(set)
+        self._by_hash: dict[str, set[Key]] = defaultdict(set)
         self._by_namespace: dict[tuple[str, str], set[Key]] = defaultdict(set)
 
     def put(self, resource: Resource) -> set[Key]:
@@ -195,6 +197,20 @@ class Cache:
             found = [self._objects[key] for key in keys if key.namespace != namespace]
         return [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting]
 
+    def same_backend(self, namespace: str, backend: str) -> list[App]:
+        """Apps of other namespaces with a Service and port that read the same as one of `backend_ids`."""
+        with self._lock:
+            keys = self._by_backend.get(backend, set())
+            found = [self._objects[key] for key in keys if key.namespace != namespace]
+        return [app for app in found if isinstance(app, App) and not app.meta.is_deleting]
+
+    def same_hash(self, app: App) -> list[App]:
+        """Other Apps with the hash that is in this one's built-in hostname: it is short enough to be met on purpose."""
+        with self._lock:
+            keys = self._by_hash.get(name_hash(app.meta.namespace, app.meta.name), set())
+            found = [self._objects[key] for key in keys if key != key_of(app)]
+        return [other for other in found if isinstance(other, App) and not other.meta.is_deleting]
+
     def served_with(self, namespace: str, secret: str) -> list[Domain]:
         """The Domains of a namespace that are served with a Secret, as their statuses say; by name."""
         with self._lock:
@@ -249,12 +265,20 @@ class Cache:
         policies = self._by_namespace.get(("TLSPolicy", namespace), set())
         if isinstance(resource, App):
             mine = {key_of(resource), Key("Namespace", "", namespace)}
+            for same in self._sharing_a_backend(resource):
+                mine |= {same, *self._by_app.get(same, ()), Key("Builtin", same.namespace, same.name)}
             return mine | policies | self._by_app.get(Key("App", namespace, name), set())
         related = {key_of(resource)} | policies
         for app in self.all(App, namespace):
             if rank(resource, app) is not None:
                 related |= {key_of(app)} | self._by_app.get(key_of(app), set())
         return related
+
+    def _sharing_a_backend(self, app: App) -> set[Key]:
+        """The Apps of other namespaces that have a backend which reads the same as one of this one's."""
+        namespace = app.meta.namespace
+        found: set[Key] = set().union(*(self._by_backend.get(one, ()) for one in backend_ids(app)))
+        return {key for key in found if key.namespace != namespace}
 
     def _watching(self, known: Resource, new: Resource) -> set[Key]:
         """Whoever sums up this object's status, when what they sum up has changed."""
@@ -276,6 +300,10 @@ class Cache:
         key = key_of(resource)
         self._by_namespace[key.kind, key.namespace].add(key)
         self._counts[key.kind] += 1
+        if isinstance(resource, App):
+            self._by_hash[name_hash(key.namespace, key.name)].add(key)
+            for backend in backend_ids(resource):
+                self._by_backend[backend].add(key)
         if isinstance(resource, Domain):
             self._by_app[Key("App", key.namespace, resource.app)].add(key)
             for one in _secret_ids(resource):
@@ -288,6 +316,10 @@ class Cache:
         key = key_of(resource)
         _discard(self._by_namespace, (key.kind, key.namespace), key)
         self._counts[key.kind] -= 1
+        if isinstance(resource, App):
+            _discard(self._by_hash, name_hash(key.namespace, key.name), key)
+            for backend in backend_ids(resource):
+                _discard(self._by_backend, backend, key)
         if isinstance(resource, Domain):
             _discard(self._by_app, Key("App", key.namespace, resource.app), key)
             for one in _secret_ids(resource):

@@ -5,6 +5,7 @@ lacks what cannot be done without (an older schema, a CRD changed by hand).
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -198,8 +199,8 @@ class Builtin(Domain):
 
     @property
     def object_name(self) -> str:
-        """What the names of its routes are made of; the hash keeps them apart from those of any Domain."""
-        return f"{self.meta.name}-builtin-{name_hash(self.meta.namespace, self.meta.name)}"
+        """What the names of its routes are made of: longer than any Domain's name, so that none can have it."""
+        return f"{self.meta.name}-builtin-{_digest(self.meta.namespace, self.meta.name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +249,7 @@ def secret_name(domain: str) -> str:
 
 def name_hash(namespace: str, name: str) -> str:
     """Eight hex digits of SHA-256 over namespace/name."""
-    return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:8]
+    return _digest(namespace, name)[:8]
 
 
 def builtin_hostname(app: App, suffix: str) -> str:
@@ -262,9 +263,23 @@ def builtin_hostname(app: App, suffix: str) -> str:
     return f"{front}-{name_hash(app.meta.namespace, app.meta.name)}.{suffix}"
 
 
+def backend_ids(app: App) -> dict[str, str]:
+    """An App's backends as a controller knows them that joins namespace, Service and port by hyphens.
+
+    Returns:
+        The Service's name by each. Traefik makes several hyphens one (provider.Normalize), which can only join more.
+    """
+    namespace = app.meta.namespace
+    return {re.sub("-+", "-", f"{namespace}-{each.name}-{each.port}"): each.name for each in app.services}
+
+
 def key_of(resource: Resource) -> Key:
     """The key of a resource."""
     return Key(resource.kind, resource.meta.namespace, resource.meta.name)
+
+
+def _digest(namespace: str, name: str) -> str:
+    return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()
 
 
 def _status(body: Body) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from certward.names import ANNOTATION_DEFAULT_REVISION, API_VERSION
 from certward.plan import app as decisions
 from certward.plan.events import of_app
 from certward.plan.observed import label
+from certward.runtime import routable
 from certward.runtime.builtin import Builtins, Told
 from certward.runtime.classes import Classes
 from certward.runtime.events import Events
@@ -124,7 +125,8 @@ class Apps:
 
     def _problem(self, app: App) -> tuple[str, str] | None:
         try:
-            self._classes.of(app).dialect.capabilities.check(app)
+            port = self._config.challenge.http01.port
+            routable.check(self._classes.of(app).dialect, app, self._cache, challenge_port=port)
         except Blocked as obstacle:
             return obstacle.reason, obstacle.message
         if missing := self._services.missing(app):

@@ -18,6 +18,7 @@ from certward.plan.builtin import SERVED
 from certward.plan.observed import Observed, Proof
 from certward.render.dialects import Host
 from certward.render.registry import DIALECTS
+from certward.runtime import routable
 from certward.runtime.classes import Classes
 from certward.runtime.memory import Memories, Memory
 from certward.runtime.permitted import Permitted
@@ -160,7 +161,12 @@ class Builtins:
         if class_.name != default:
             self.remove(app)
             raise Blocked("OtherClass", f"The platform's hostnames are served by class {default} only.")
-        class_.dialect.capabilities.check(app)
+        try:
+            self._check_owner(app, domain.hostname)
+            routable.check(class_.dialect, app, self._cache, challenge_port=self._config.challenge.http01.port)
+        except Blocked:
+            self.remove(app)
+            raise
         rendered = class_.dialect.render(
             Host(
                 domain=domain,
@@ -174,6 +180,18 @@ class Builtins:
         )
         self._ensurer.present((*rendered.shared, *rendered.own))
         self._ensurer.absent(rendered.unwanted)
+
+    def _check_owner(self, app: App, hostname: str) -> None:
+        """Let the older of two Apps have a hostname; long names of theirs are cut, and so is the hash."""
+        suffix = self._platform.suffix
+        same = [other for other in self._cache.same_hash(app) if builtin_hostname(other, suffix) == hostname]
+        oldest = min([app, *same], key=lambda other: other.meta.age_order)
+        if oldest is not app:
+            raise Blocked(
+                "HostnameTaken",
+                f"{hostname} is the built-in hostname of the older App {oldest.meta.namespace}/{oldest.meta.name}; "
+                "give this App another name.",
+            )
 
     def _observed(self, app: App, domain: Builtin, memory: Memory) -> Observed:
         effective = self._policies.effective(app)

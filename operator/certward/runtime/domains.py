@@ -20,6 +20,7 @@ from certward.plan.latency import wanted_since
 from certward.plan.observed import Observed, Plan, Proof, Step
 from certward.render.dialects import Host, ObjectRef, Rendered
 from certward.render.registry import DIALECTS
+from certward.runtime import routable
 from certward.runtime.classes import Class, Classes
 from certward.runtime.events import Events
 from certward.runtime.gather import Gatherer, inputs_of
@@ -234,9 +235,9 @@ class Domains:
         self._ensurer.absent(rendered.unwanted)
 
     def _check(self, class_: Class, app: App, domain: Domain) -> None:
-        """Do not route at all what the controller would let everybody reach."""
+        """Do not route at all what would be open to more than the App says, or be another's."""
         try:
-            class_.dialect.capabilities.check(app)
+            routable.check(class_.dialect, app, self._cache, challenge_port=self._config.challenge.http01.port)
         except Blocked:
             self._ensurer.absent(class_.dialect.all_of(domain))
             raise

@@ -1,15 +1,22 @@
 """/healthz, /readyz and /metrics, on a port of their own."""
 
 import asyncio
+import json
 import logging
-import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from certward.listening import Listener
+
 log = logging.getLogger(__name__)
+
+_MAXIMUM_CONNECTIONS = 64
+_TEXT = "text/plain; charset=utf-8"
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Server": "certward"}
 
 
 class HealthServer:
@@ -17,9 +24,10 @@ class HealthServer:
 
     Args:
         host: address to listen at.
-        port: TCP port.
+        port: TCP port; 0 for a free one, see `port`.
         health: -> problem as a sentence; empty when all is well.
         readiness: -> (ready, facts for the answer).
+        patience: seconds that a client has to send its request, and again to take the answer.
     """
 
     def __init__(
@@ -29,16 +37,26 @@ class HealthServer:
         *,
         health: Callable[[], str],
         readiness: Callable[[], tuple[bool, dict[str, Any]]],
+        patience: float = 10.0,
     ) -> None:
-        self._host = host
-        self._port = port
         self._health = health
         self._readiness = readiness
-        self._loop = asyncio.new_event_loop()
         self._scraping = asyncio.Lock()
-        self._started = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
+        self._pages = {"/healthz": self._on_health, "/readyz": self._on_ready, "/metrics": self._on_metrics}
+        self._listener = Listener(
+            host,
+            port,
+            name="health",
+            answer=self._answer,
+            refuse=_refusal,
+            patience=patience,
+            most=_MAXIMUM_CONNECTIONS,
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._listener.port
 
     def start(self) -> None:
         """Listen.
@@ -46,51 +64,49 @@ class HealthServer:
         Raises:
             OSError: the address cannot be had.
         """
-        self._thread.start()
-        self._started.wait()
-        if self._failure is not None:
-            raise self._failure
+        self._listener.start()
 
     def close(self) -> None:
         """Stop listening."""
-        if self._loop.is_running():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=5)
+        self._listener.close()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        runner = web.AppRunner(self._app(), access_log=None)
-        try:
-            self._loop.run_until_complete(self._listen(runner))
-        except OSError as error:
-            self._failure = error
-            return
-        finally:
-            self._started.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
-        self._loop.close()
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        page = self._pages.get(request.rel_url.raw_path)
+        if page is None:
+            response = _refusal(HTTPStatus.NOT_FOUND)
+        elif request.method not in ("GET", "HEAD"):
+            response = _refusal(HTTPStatus.METHOD_NOT_ALLOWED)
+            response.headers["Allow"] = "GET, HEAD"
+        else:
+            response = await page()
+        # Probes and scrapes come seconds apart: nobody gains by a connection that is kept.
+        response.force_close()
+        return response
 
-    async def _listen(self, runner: web.AppRunner) -> None:
-        await runner.setup()
-        await web.TCPSite(runner, self._host, self._port).start()
-
-    def _app(self) -> web.Application:
-        app = web.Application()
-        app.router.add_get("/healthz", self._on_health)
-        app.router.add_get("/readyz", self._on_ready)
-        app.router.add_get("/metrics", self._on_metrics)
-        return app
-
-    async def _on_health(self, _request: web.Request) -> web.Response:
+    async def _on_health(self) -> web.Response:
         problem = self._health()
-        return web.Response(status=500 if problem else 200, text=f"{problem or 'ok'}\n")
+        return _response(f"{problem or 'ok'}\n".encode(), _TEXT, HTTPStatus(500 if problem else 200))
 
-    async def _on_ready(self, _request: web.Request) -> web.Response:
+    async def _on_ready(self) -> web.Response:
         is_ready, facts = self._readiness()
-        return web.json_response(facts, status=200 if is_ready else 503)
+        return _response(json.dumps(facts).encode(), "application/json", HTTPStatus(200 if is_ready else 503))
 
-    async def _on_metrics(self, _request: web.Request) -> web.Response:
+    async def _on_metrics(self) -> web.Response:
         async with self._scraping:  # one at a time, beside the loop: with many Domains it takes a moment
-            body = await asyncio.to_thread(generate_latest)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+            body = await asyncio.to_thread(self._told)
+        return _response(body, CONTENT_TYPE_LATEST)
+
+    def _told(self) -> bytes:
+        try:
+            return generate_latest()
+        except Exception:  # the mistake is ours, so it is told in full
+            log.exception("the metrics cannot be told")
+            raise
+
+
+def _response(body: bytes, content_type: str, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    return web.Response(status=status, body=body, headers=_HEADERS | {"Content-Type": content_type})
+
+
+def _refusal(status: HTTPStatus) -> web.Response:
+    return _response(f"{status.phrase}\n".encode(), _TEXT, status)

@@ -10,6 +10,7 @@ from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
 from certward.plan.enforcement import Capabilities
 from certward.plan.observed import Routes
+from certward.render import forms
 from certward.render.manifests import Manifest
 
 
@@ -55,6 +56,14 @@ class Host:
     platform: Domain | None = None
     is_platform: bool = False
 
+    def __post_init__(self) -> None:
+        """Let nothing through to a dialect that is not of the right form.
+
+        Raises:
+            Blocked: in words for the App's owner.
+        """
+        forms.check(self.domain, self.app, class_name=self.class_name, secret_name=self.routes.secret_name)
+
     @property
     def tls(self) -> list[Manifest]:
         """What an Ingress says of its certificate; without a Secret for the one that the controller has by default."""
@@ -92,6 +101,8 @@ class Dialect(ABC):
         knows_port_names: Services' ports may be given by name; otherwise they have to be numbers.
         has_one_store: its controller keeps the certificates of all hosts in one store and chooses by their names alone,
             whatever a host's route refers to.
+        joins_backends: its controller knows a backend by namespace, Service and port, joined by hyphens, so that those
+            of two namespaces can be one to it.
         cluster_settings: the object with the controller's settings for all hosts, if `advice` makes something of it.
     """
 
@@ -102,6 +113,7 @@ class Dialect(ABC):
     reads: ClassVar[tuple[str, ...]] = ("Ingress",)
     knows_port_names: ClassVar[bool] = True
     has_one_store: ClassVar[bool] = False
+    joins_backends: ClassVar[bool] = False
     cluster_settings: ClassVar[ObjectRef | None] = None
 
     @abstractmethod

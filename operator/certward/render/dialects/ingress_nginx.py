@@ -69,6 +69,8 @@ class IngressNginx(Dialect):
     )
     kinds = ("Ingress",)
     controllers = ("k8s.io/ingress-nginx",)
+    #: internal/ingress/controller/util.go, upstreamName: of two upstreams of a name the one of the older Ingress.
+    joins_backends = True
     #: Where its manifests and its Helm chart put it by default.
     cluster_settings = ObjectRef("ConfigMap", "ingress-nginx", "ingress-nginx-controller")
 

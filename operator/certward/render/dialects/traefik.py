@@ -89,6 +89,8 @@ class Traefik(Dialect):
     controllers = ("traefik.io/ingress-controller",)
     #: pkg/tls/certificate_store.go: among those that match a name the one whose list of names sorts highest.
     has_one_store = True
+    #: pkg/provider/kubernetes/ingress/kubernetes.go: of two backends of a name the one that is read last.
+    joins_backends = True
 
     def render(self, host: Host) -> Rendered:
         """The objects for one hostname."""
