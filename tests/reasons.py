@@ -36,6 +36,7 @@ OTHER_WORDS = frozenset(
     {
         # kinds and columns of the Kubernetes API
         *("App", "Domain", "TLSPolicy", "Namespace", "Builtin", "Secret", "Service", "EndpointSlice", "ConfigMap"),
+        "HostnameRules",
         *("Lease", "Gateway", "GatewayClass", "IngressClass", "Ingress", "Event", "Opaque", "None", "ListenerSet"),
         "HTTPProxy",
         # states of a Domain that always have a reason beside them, sources of certificates

@@ -1,7 +1,7 @@
-"""Writes what the Helm chart has in common with the rest: definitions, roles, Services, and the schema of its values.
+"""Writes what the Helm chart has in common with the rest: definitions, roles, policies, and the schema of its values.
 
-The templates come from crds/ and manifests/base, the schema of `config` from the operator's own models. Run by
-`make docs`; a test compares the files with what this would write.
+The templates come from crds/, manifests/base and manifests/admission, the schema of `config` from the operator's own
+models. Run by `make docs`; a test compares the files with what this would write.
 """
 
 import json
@@ -14,26 +14,44 @@ import yaml
 from certward.config.models import Config
 
 ROOT = Path(__file__).parents[2]
-BASE, CRDS = ROOT / "manifests" / "base", ROOT / "crds"
+BASE, ADMISSION, CRDS = ROOT / "manifests" / "base", ROOT / "manifests" / "admission", ROOT / "crds"
 CHART = ROOT / "manifests" / "helm" / "certward"
 TEMPLATES = CHART / "templates"
 
 #: In the place of the namespace until the text is written.
 _NAMESPACE = "{{ .Release.Namespace }}"
-_CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding")
+_POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+_CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", *_POLICIES)
 
 
 def files() -> dict[Path, str]:
     """Each file that is made, and what it should hold."""
     made = {TEMPLATES / name: _template(name) for name in ("rbac.yaml", "user-roles.yaml", "services.yaml")}
+    made |= {TEMPLATES / f"admission-{part}.yaml": _policies(part) for part in ("operator", "hostnames")}
     return {**made, TEMPLATES / "crds.yaml": _definitions(), CHART / "values.schema.json": _schema()}
 
 
 def _template(name: str) -> str:
-    kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text(encoding="utf-8"))
+    documents = _installed(BASE / name, BASE)
+    return f"# Made from manifests/base/{name} by `make docs`; change that one.\n{_written(documents)}"
+
+
+def _policies(part: str) -> str:
+    folder = ADMISSION / part
+    resources = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
+    documents = [document for name in resources for document in _installed(folder / name, folder)]
+    return (
+        f"# Made from manifests/admission/{part} by `make docs`; change those.\n"
+        f"{{{{- if .Values.admission.{part} }}}}\n{_written(documents)}{{{{- end }}}}\n"
+    )
+
+
+def _installed(path: Path, folder: Path) -> list[dict[str, Any]]:
+    """The objects of a file as an installation has them: with the labels of its folder and the release's namespace."""
+    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
     (labels,) = kustomization["labels"]
     documents = []
-    for document in yaml.safe_load_all((BASE / name).read_text(encoding="utf-8")):
+    for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
         metadata = document["metadata"]
         metadata["labels"] = labels["pairs"] | metadata.get("labels", {})
         if document["kind"] not in _CLUSTER_WIDE:
@@ -42,7 +60,7 @@ def _template(name: str) -> str:
             if subject["kind"] == "ServiceAccount":
                 subject["namespace"] = _NAMESPACE
         documents.append(document)
-    return f"# Made from manifests/base/{name} by `make docs`; change that one.\n{_written(documents)}"
+    return documents
 
 
 def _definitions() -> str:
@@ -88,6 +106,7 @@ def _schema() -> str:
         },
         "replicas": {"type": "integer", "minimum": 0, "maximum": 5},
         "crds": _mapping({"install": {"type": "boolean"}}),
+        "admission": _mapping({"operator": {"type": "boolean"}, "hostnames": {"type": "boolean"}}),
         "logLevel": {"enum": ["debug", "info", "warning", "error"]},
         "logFormat": {"enum": ["text", "json"]},
         "extraArgs": {"type": "array", "items": text},

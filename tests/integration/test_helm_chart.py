@@ -86,6 +86,7 @@ def test_a_change_of_the_configuration_restarts_the_operator() -> None:
 
     assert checksum({}) == checksum({"logLevel": "debug"})
     assert checksum({}) != checksum({"config": {"hostnamesDefault": "deny"}})
+    assert checksum({}) != checksum({"admission": {"hostnames": True}}), "the rules are written at the start"
 
 
 BAD: dict[str, tuple[Object, str, str]] = {
@@ -129,6 +130,7 @@ BAD: dict[str, tuple[Object, str, str]] = {
         "/config/probe/interval",
         "does not match",
     ),
+    "a policy that is not there": ({"admission": {"tenants": True}}, "/admission", "'tenants' not allowed"),
     "a switch that is a text": ({"crds": {"install": "no"}}, "/crds/install", "got string, want boolean"),
 }
 
@@ -160,6 +162,7 @@ def test_it_is_linted_strictly() -> None:
 RENDERS: dict[str, Object] = {
     "as it is": {},
     "two replicas": {**WITH_REGISTRY, "replicas": 2},
+    "admission policies": {**WITH_REGISTRY, "admission": {"operator": True, "hostnames": True}},
     "everything set": {
         **WITH_REGISTRY,
         "imagePullSecrets": [{"name": "pull"}],

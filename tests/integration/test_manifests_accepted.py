@@ -6,27 +6,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster import dataplanes
 from cluster.handle import Cluster
+from integration import every_kind
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FOLDERS = sorted(path.name for path in GOLDEN.iterdir() if path.is_dir() and any(path.glob("*.yaml")))
-PLANES = ("traefik", "contour", "envoy-gateway")
 
 
 @pytest.fixture(scope="module")
 def namespace(cluster: Cluster) -> Iterator[str]:
-    """A namespace in a cluster that knows the kinds of all controllers; those that it did not know go again."""
-    before = set(cluster.kubectl("get", "crd", "-o", "name").split())
-    for plane in PLANES:
-        for file in next(iter(dataplanes.chosen(plane))).files:
-            cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file()))
-    added = set(cluster.kubectl("get", "crd", "-o", "name").split()) - before
-    if added:
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *added)
-    yield cluster.namespace("accepted")
-    if added:
-        cluster.kubectl("delete", "--wait=false", *added)
+    """A namespace in a cluster that knows the kinds of all controllers."""
+    with every_kind.known(cluster):
+        yield cluster.namespace("accepted")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -1,5 +1,6 @@
 """The kustomize overlays: what each of them adds to the base, and that the API server takes all of it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,39 @@ def test_another_namespace_by_kustomize_is_that_of_the_chart() -> None:
     del by_helm["Deployment certward"]["spec"]["template"]["metadata"]["annotations"]
     by_kustomize = by_name(kustomize(MANIFESTS / "overlays" / "other-namespace"))
     del by_kustomize[f"Namespace {ELSEWHERE}"]
+    assert by_helm == by_kustomize
+
+
+@pytest.mark.parametrize("parts", [("operator",), ("hostnames",), ("operator", "hostnames")], ids=" and ".join)
+@pytest.mark.parametrize("namespace", ["certward-system", ELSEWHERE])
+def test_admission_policies_by_kustomize_are_those_of_the_chart(
+    tmp_path: Path, namespace: str, parts: tuple[str, ...]
+) -> None:
+    values = {"crds": {"install": False}, "admission": dict.fromkeys(parts, True)}
+    by_helm = by_name(helm(values, namespace=namespace))
+    del by_helm["Deployment certward"]["spec"]["template"]["metadata"]["annotations"]
+    there = os.path.relpath(MANIFESTS.resolve(), tmp_path.resolve())
+    overlay = {
+        "namespace": namespace,
+        "resources": [f"{there}/base"],
+        "components": [f"{there}/admission/{part}" for part in parts],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    by_kustomize = by_name(kustomize(tmp_path))
+    del by_kustomize[f"Namespace {namespace}"]
+    for each in by_kustomize.values():
+        if each["kind"].startswith("ValidatingAdmission"):  # unknown to kustomize, which gives it a namespace;
+            each["metadata"].pop("namespace")  # the API server takes it off again
+    assert by_helm == by_kustomize
+    bound = [each for each in by_kustomize.values() if each["kind"] == "ClusterRoleBinding"]
+    assert [each["subjects"][0]["namespace"] for each in bound] == [namespace] * (1 + len(parts))
+
+
+def test_the_overlay_with_admission_policies_is_the_chart_with_both() -> None:
+    by_helm = by_name(helm({"crds": {"install": False}, "admission": {"operator": True, "hostnames": True}}))
+    del by_helm["Deployment certward"]["spec"]["template"]["metadata"]["annotations"]
+    by_kustomize = by_name(kustomize(MANIFESTS / "overlays" / "admission"))
+    del by_kustomize["Namespace certward-system"]
     assert by_helm == by_kustomize
 
 

@@ -32,6 +32,7 @@ def keeper_of(done, *, ensure, is_missing=False, **others):
         intake=SimpleNamespace(**vars(doing("resync", "enqueue", "enqueue_shard")), synced_at=time.monotonic()),
         issuers=doing("look_again"),
         policies=doing("load"),
+        claim_rules=doing("publish"),
         ledger=doing("load", "due", "flush", "leave"),
         platform=SimpleNamespace(ensure=ensure, is_missing=is_missing),
         dns01=doing("load", "sweep", "leave"),

@@ -177,6 +177,7 @@ def test_operator_may_do_exactly_this():
         ("certward.dev", "apps/status"): {"patch"},
         ("certward.dev", "domains/status"): {"patch"},
         ("certward.dev", "tlspolicies/status"): {"patch"},
+        ("certward.dev", "hostnamerules"): {"get", "create", "patch"},
         ("networking.k8s.io", "ingresses"): write | {"watch"},
         ("networking.k8s.io", "ingressclasses"): {"get", "list"},
         ("", "configmaps"): {"get"},  # by resourceNames: ingress-nginx's

@@ -5,6 +5,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "App": ("/apis/certward.dev/v1alpha1", "apps"),
     "Domain": ("/apis/certward.dev/v1alpha1", "domains"),
     "TLSPolicy": ("/apis/certward.dev/v1alpha1", "tlspolicies"),
+    "HostnameRules": ("/apis/certward.dev/v1alpha1", "hostnamerules"),
     "Secret": ("/api/v1", "secrets"),
     "Service": ("/api/v1", "services"),
     "ConfigMap": ("/api/v1", "configmaps"),

@@ -9,6 +9,7 @@ from certward.kube.cache import Cache
 from certward.model.resources import Domain, Key, key_of
 from certward.runtime import metrics
 from certward.runtime.account_care import LOOK_SECONDS, AccountCare
+from certward.runtime.claim_rules import ClaimRules
 from certward.runtime.dns01 import Dns01
 from certward.runtime.drift import Drift
 from certward.runtime.holding import Holding
@@ -52,6 +53,7 @@ class Keeper:
         account_care: AccountCare,
         issuers: Issuers,
         policies: Policies,
+        claim_rules: ClaimRules,
         ledger: Ledger,
         platform: Platform,
         dns01: Dns01,
@@ -70,6 +72,7 @@ class Keeper:
         self._account_care = account_care
         self._issuers = issuers
         self._policies = policies
+        self._claim_rules = claim_rules
         self._ledger = ledger
         self._platform = platform
         self._dns01 = dns01
@@ -148,6 +151,7 @@ class Keeper:
         self._policies.load(may_write=shard == 0)
         self._ledger.load(self._cache.all(Domain), shard)
         if shard == 0:
+            self._claim_rules.publish()
             self._keep_platform()
         self._dns01.load(shard)
         self._holding.begin(shard)

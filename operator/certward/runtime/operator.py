@@ -27,6 +27,7 @@ from certward.runtime.account_care import AccountCare
 from certward.runtime.addresses import Addresses
 from certward.runtime.apps import Apps
 from certward.runtime.builtin import Builtins
+from certward.runtime.claim_rules import ClaimRules
 from certward.runtime.classes import Classes
 from certward.runtime.dns01 import Dns01
 from certward.runtime.dns_journal import Entry
@@ -253,6 +254,7 @@ class Operator:
             account_care=self._account_care,
             issuers=self._issuers,
             policies=policies,
+            claim_rules=ClaimRules(config, client),
             ledger=self._ledger,
             platform=platform,
             dns01=dns01,

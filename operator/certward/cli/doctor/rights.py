@@ -33,6 +33,7 @@ NEEDS: Final = (
     Need("certward.dev", ("apps", "domains", "tlspolicies"), _READ),
     Need("certward.dev", ("apps",), ("patch",)),
     Need("certward.dev", ("apps/status", "domains/status", "tlspolicies/status"), ("patch",)),
+    Need("certward.dev", ("hostnamerules",), ("get", "create", "patch")),
     Need("networking.k8s.io", ("ingresses",), _ROUTE),
     Need("networking.k8s.io", ("ingressclasses",), ("get", "list")),
     Need("traefik.io", ("ingressroutes",), _ROUTE, "/apis/traefik.io/v1alpha1"),

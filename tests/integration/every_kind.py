@@ -1,0 +1,24 @@
+"""A cluster that knows the kinds of all ingress controllers, whichever of them runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cluster import dataplanes
+from cluster.handle import Cluster
+
+PLANES = ("traefik", "contour", "envoy-gateway")
+
+
+@contextmanager
+def known(cluster: Cluster) -> Iterator[None]:
+    """Have the definitions of all of them; those that were not there go again."""
+    before = set(cluster.kubectl("get", "crd", "-o", "name").split())
+    for plane in PLANES:
+        for file in next(iter(dataplanes.chosen(plane))).files:
+            cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file()))
+    added = set(cluster.kubectl("get", "crd", "-o", "name").split()) - before
+    if added:
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *added)
+    yield
+    if added:
+        cluster.kubectl("delete", "--wait=false", *added)
