@@ -90,6 +90,7 @@ def _schema() -> str:
     definitions["Ingress"].pop("required")  # one of `classes` is the default where there is one only
     text, texts = {"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}
     objects = {"type": "array", "items": {"type": "object"}}
+    label = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
     properties = {
         "image": _mapping(
             {
@@ -107,6 +108,15 @@ def _schema() -> str:
         "replicas": {"type": "integer", "minimum": 0, "maximum": 5},
         "crds": _mapping({"install": {"type": "boolean"}}),
         "admission": _mapping({"operator": {"type": "boolean"}, "hostnames": {"type": "boolean"}}),
+        "networkPolicy": _mapping(
+            {
+                "enabled": {"type": "boolean"},
+                "ingressNamespaces": {"type": "array", "items": label, "minItems": 1},
+                "metricsNamespaces": {"type": "array", "items": label},
+                "extraIngress": objects,
+                "extraEgress": objects,
+            }
+        ),
         "logLevel": {"enum": ["debug", "info", "warning", "error"]},
         "logFormat": {"enum": ["text", "json"]},
         "extraArgs": {"type": "array", "items": text},

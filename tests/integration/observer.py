@@ -25,6 +25,8 @@ Object = dict[str, Any]
 
 API_VERSION = "certward.dev/v1alpha1"
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
+#: How the operator's own clients call themselves.
+AGENTS = ("certward/", "kopf/")
 READS = frozenset({"get", "list", "watch"})
 
 _ORDER_ADDED = re.compile(r'Added order "([^"]+)" to the db')
@@ -65,6 +67,10 @@ class AuditLog:
         """The operator's requests as audit events, in the order of their ends."""
         entries = (json.loads(line) for line in self._log.lines() if OPERATOR in line)
         return [entry for entry in entries if entry["user"]["username"] == OPERATOR]
+
+    def of_the_operator(self) -> list[Object]:
+        """Those that its own clients have made: tests speak for its account with others."""
+        return [entry for entry in self.requests() if entry.get("userAgent", "").startswith(AGENTS)]
 
     def writes(self) -> list[str]:
         """The operator's writes, those of its Lease aside, each as "verb resource/subresource namespace/name"."""

@@ -79,6 +79,18 @@ def test_what_is_configured_reaches_the_operator(tmp_path: Path) -> None:
     assert list(config.ingress.classes) == ["nginx"]
 
 
+def test_network_policies_name_the_namespaces_and_rules_that_are_given() -> None:
+    more_in, more_out = {"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}, {"ports": [{"port": 14000}]}
+    given = {"enabled": True, "ingressNamespaces": ["edge"], "metricsNamespaces": []}
+    found = by_name(helm({"networkPolicy": {**given, "extraIngress": [more_in], "extraEgress": [more_out]}}))
+    asked, extra_in = found["NetworkPolicy certward-in"]["spec"]["ingress"]
+    *_, entries, extra_out = found["NetworkPolicy certward-out"]["spec"]["egress"]
+    assert (extra_in, extra_out) == (more_in, more_out)
+    assert [port["port"] for port in asked["ports"]] == ["http01"], "nobody is to scrape"
+    for peer in (*asked["from"], *entries["to"]):
+        assert [each["values"] for each in peer["namespaceSelector"]["matchExpressions"]] == [["edge"]]
+
+
 def test_a_change_of_the_configuration_restarts_the_operator() -> None:
     def checksum(values: Object) -> Any:
         pod = by_name(helm(values))["Deployment certward"]["spec"]["template"]
@@ -131,6 +143,11 @@ BAD: dict[str, tuple[Object, str, str]] = {
         "does not match",
     ),
     "a policy that is not there": ({"admission": {"tenants": True}}, "/admission", "'tenants' not allowed"),
+    "network policies without a namespace": (
+        {"networkPolicy": {"enabled": True, "ingressNamespaces": []}},
+        "/networkPolicy/ingressNamespaces",
+        "minItems",
+    ),
     "a switch that is a text": ({"crds": {"install": "no"}}, "/crds/install", "got string, want boolean"),
 }
 
@@ -163,6 +180,7 @@ RENDERS: dict[str, Object] = {
     "as it is": {},
     "two replicas": {**WITH_REGISTRY, "replicas": 2},
     "admission policies": {**WITH_REGISTRY, "admission": {"operator": True, "hostnames": True}},
+    "network policies": {**WITH_REGISTRY, "networkPolicy": {"enabled": True}},
     "everything set": {
         **WITH_REGISTRY,
         "imagePullSecrets": [{"name": "pull"}],

@@ -66,6 +66,18 @@ def test_the_overlay_with_admission_policies_is_the_chart_with_both() -> None:
     assert by_helm == by_kustomize
 
 
+@pytest.mark.parametrize("namespace", ["certward-system", ELSEWHERE])
+def test_network_policies_by_kustomize_are_those_of_the_chart(tmp_path: Path, namespace: str) -> None:
+    by_helm = by_name(helm({"crds": {"install": False}, "networkPolicy": {"enabled": True}}, namespace=namespace))
+    del by_helm["Deployment certward"]["spec"]["template"]["metadata"]["annotations"]
+    there = os.path.relpath(MANIFESTS.resolve(), tmp_path.resolve())
+    overlay = {"namespace": namespace, "resources": [f"{there}/base"], "components": [f"{there}/network"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    by_kustomize = by_name(kustomize(tmp_path))
+    del by_kustomize[f"Namespace {namespace}"]
+    assert by_helm == by_kustomize
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_pod_fits_a_namespace_that_is_restricted(overlay: str) -> None:
     for each in kustomize(MANIFESTS / "overlays" / overlay):

@@ -12,6 +12,7 @@ from certward.config import parse
 from certward.kube.kinds import KINDS
 from certward.kube.routes import ROUTE_KINDS
 from certward.model import hostnames
+from certward.runtime import claim_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ROOT / "manifests" / "base"
@@ -35,6 +36,17 @@ def rules(kind: str, name: str = "certward") -> dict[tuple[str, str], set[str]]:
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
                 granted.setdefault((group, resource), set()).update(rule["verbs"])
+    return granted
+
+
+def named_rules(kind: str) -> dict[tuple[str, str, str], set[str]]:
+    """(API group, resource, name or empty for all) -> verbs, of the operator's own roles."""
+    granted: dict[tuple[str, str, str], set[str]] = {}
+    for rule in one(kind)["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                for name in rule.get("resourceNames") or [""]:
+                    granted.setdefault((group, resource, name), set()).update(rule["verbs"])
     return granted
 
 
@@ -168,42 +180,46 @@ def test_roles_have_no_wildcards():
 
 
 def test_operator_may_do_exactly_this():
-    write = {"get", "list", "create", "patch", "delete"}
-    read = {"get", "list", "watch"}
-    assert rules("ClusterRole") == {
-        ("certward.dev", "apps"): read | {"patch"},
-        ("certward.dev", "domains"): read,
-        ("certward.dev", "tlspolicies"): read,
-        ("certward.dev", "apps/status"): {"patch"},
-        ("certward.dev", "domains/status"): {"patch"},
-        ("certward.dev", "tlspolicies/status"): {"patch"},
-        ("certward.dev", "hostnamerules"): {"get", "create", "patch"},
-        ("networking.k8s.io", "ingresses"): write | {"watch"},
-        ("networking.k8s.io", "ingressclasses"): {"get", "list"},
-        ("", "configmaps"): {"get"},  # by resourceNames: ingress-nginx's
-        ("traefik.io", "ingressroutes"): write | {"watch"},
-        ("traefik.io", "ingressroutetcps"): {"list", "watch"},
-        ("traefik.io", "middlewares"): write,
-        ("traefik.io", "tlsoptions"): write,
-        ("projectcontour.io", "httpproxies"): write | {"watch"},
-        ("projectcontour.io", "tlscertificatedelegations"): write,
-        ("gateway.networking.k8s.io", "httproutes"): write | {"watch"},
-        ("gateway.networking.k8s.io", "listenersets"): write | {"watch"},
-        ("gateway.networking.k8s.io", "gateways"): read,
-        ("gateway.networking.k8s.io", "gatewayclasses"): {"get", "list"},
-        ("gateway.envoyproxy.io", "clienttrafficpolicies"): write,
-        ("gateway.envoyproxy.io", "securitypolicies"): write,
-        ("", "services"): write,
-        ("discovery.k8s.io", "endpointslices"): write,
-        ("", "secrets"): {"get", "create", "patch", "delete"},
-        ("events.k8s.io", "events"): {"create"},
+    read, write = {"get", "list", "watch"}, {"create", "patch", "delete"}
+    assert named_rules("ClusterRole") == {
+        ("certward.dev", "apps", ""): {"list", "watch", "patch"},
+        ("certward.dev", "domains", ""): {"list", "watch"},
+        ("certward.dev", "tlspolicies", ""): {"list", "watch"},
+        ("certward.dev", "apps/status", ""): {"patch"},
+        ("certward.dev", "domains/status", ""): {"patch"},
+        ("certward.dev", "tlspolicies/status", ""): {"patch"},
+        ("certward.dev", "hostnamerules", claim_rules.NAME): {"get", "create", "patch"},
+        ("networking.k8s.io", "ingresses", ""): read | write,
+        ("networking.k8s.io", "ingressclasses", ""): {"get", "list"},
+        ("", "configmaps", "ingress-nginx-controller"): {"get"},
+        ("traefik.io", "ingressroutes", ""): {"list", "watch"},
+        ("traefik.io", "ingressroutetcps", ""): {"list", "watch"},
+        ("traefik.io", "middlewares", ""): {"get", "list"} | write,
+        ("traefik.io", "tlsoptions", ""): {"get", "list"} | write,
+        ("projectcontour.io", "httpproxies", ""): read | write,
+        ("projectcontour.io", "tlscertificatedelegations", ""): {"get", "list"},
+        ("gateway.networking.k8s.io", "httproutes", ""): read | write,
+        ("gateway.networking.k8s.io", "listenersets", ""): read | write,
+        ("gateway.networking.k8s.io", "gateways", ""): read,
+        ("gateway.networking.k8s.io", "gatewayclasses", ""): {"get", "list"},
+        ("gateway.envoyproxy.io", "clienttrafficpolicies", ""): {"get", "list"} | write,
+        ("gateway.envoyproxy.io", "securitypolicies", ""): {"get", "list"} | write,
+        ("", "services", ""): {"get", "list"},
+        ("", "services", names.CHALLENGE_SERVICE): write,
+        ("discovery.k8s.io", "endpointslices", ""): {"list"},
+        ("discovery.k8s.io", "endpointslices", f"{names.CHALLENGE_SERVICE}-ipv4"): {"get"} | write,
+        ("discovery.k8s.io", "endpointslices", f"{names.CHALLENGE_SERVICE}-ipv6"): {"get"} | write,
+        ("", "secrets", ""): {"get"} | write,
+        ("events.k8s.io", "events", ""): {"create"},
     }
-    assert rules("Role") == {
-        ("certward.dev", "apps"): {"create", "update", "delete"},  # of the platform's own names
-        ("certward.dev", "domains"): {"create", "update", "delete"},
-        ("coordination.k8s.io", "leases"): {"get", "create", "update", "patch"},
-        ("", "configmaps"): {"get", "create", "patch"},
-        ("discovery.k8s.io", "endpointslices"): read,
+    assert named_rules("Role") == {
+        ("certward.dev", "apps", ""): {"create"},
+        ("certward.dev", "domains", ""): {"create"},
+        ("certward.dev", "apps", names.PLATFORM): {"get", "update", "delete"},
+        ("certward.dev", "domains", names.PLATFORM): {"get", "delete"},
+        ("projectcontour.io", "tlscertificatedelegations", f"certward-{names.PLATFORM}-contour"): write,
+        ("coordination.k8s.io", "leases", ""): {"get", "create", "update"},
+        ("", "configmaps", ""): {"get", "create", "patch"},
     }
 
 

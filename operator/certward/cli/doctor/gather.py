@@ -133,7 +133,9 @@ def _missing_rights(api: Api, namespace: str, account: str) -> list[str] | Unsee
         ]
         allowed = pool.map(lambda each: _is_allowed(api, user, groups, each[0], each[1], each[2], namespace), asked)
         return [
-            in_words(verb, resource, need.group) + (f" in namespace {namespace}" if need.is_own else "")
+            in_words(verb, resource, need.group)
+            + (f" of {need.name}" if need.name else "")
+            + (f" in namespace {namespace}" if need.is_own else "")
             for (need, verb, resource), is_allowed in zip(asked, allowed, strict=True)
             if not is_allowed
         ]
