@@ -21,7 +21,7 @@ comma := ,
 space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER_TRAEFIK_THROTTLE CLUSTER UV
 
-.PHONY: help setup check test e2e demo docs site dist sessions pictures bench cluster-up cluster-down clean kind-cluster
+.PHONY: help setup check test e2e demo docs site audit dist sessions pictures bench cluster-up cluster-down clean kind-cluster
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  make %-13s %s\n' "$$t" "$$d"; done
@@ -81,6 +81,9 @@ docs: .venv/.synced ## write what is made from tables: pages of docs/, files of 
 site: .venv/.synced ## the site of docs/ into build/site, with every link checked
 	@NO_MKDOCS_2_WARNING=1 $(UV) run --frozen --quiet --group docs mkdocs build --strict
 	@echo 'build/site/index.html'
+
+audit: .venv/.synced ## ask PyPI for advisories about everything that uv.lock pins; needs the network
+	@$(BIN)/python tests/advisories.py
 
 dist: .venv/.synced ## dist/crds.yaml, dist/certward.yaml and the chart; IMAGE=registry.example.net/certward:0.1.0
 	@rm -rf dist

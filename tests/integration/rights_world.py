@@ -7,7 +7,7 @@ that no CA has to come by them.
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ CLASSES = {
 #: The namespace and name of ingress-nginx's settings are its own manifests'.
 NGINX = "ingress-nginx"
 SUFFIXES = "one.rights.example.com", "two.rights.example.com"
+PLATFORM_SECRETS = "platform-one", "platform-two"
 _PATIENCE = 90
 _BOUGHT, _SIX = "bought", "certward-by-ipv6"
 
@@ -50,8 +51,8 @@ class Day:
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster, self._folder, self._seller = cluster, folder, Seller(folder)
         self._namespace = self._gateways = ""
-        self._web: Web | None = None
-        (self._port,) = free_ports(1)
+        self._names, self._shops = free_ports(2)
+        self._stack = ExitStack()
 
     @contextmanager
     def begun(self) -> Iterator[None]:
@@ -68,13 +69,11 @@ class Day:
                 self._prepare()
                 yield
             finally:
-                if self._web:
-                    self._web.close()
+                self._stack.close()
                 cluster.up()
                 gone = [f"gatewayclass/{name}" for name in ("rights-named", "rights-found")]
                 cluster.kubectl("delete", "--ignore-not-found", *gone, f"namespace/{NGINX}", "--wait=false")
-                mine = [f"secret/platform-{number}" for number in range(len(SUFFIXES))]
-                mine.append(f"endpointslice/{_SIX}")
+                mine = [*(f"secret/{name}" for name in PLATFORM_SECRETS), f"endpointslice/{_SIX}"]
                 cluster.kubectl("-n", NAMESPACE, "delete", "--ignore-not-found", *mine)
                 cluster.kubectl("delete", "--ignore-not-found", "-f", str(RULES))
 
@@ -90,12 +89,12 @@ class Day:
             cluster.wait_for(there, _PATIENCE, f"{kind} for {name}")
         self._until("of-nginx", "certificate", "its certificate is served")
         self._until("of-none", "message", "its class is missing")
-        self._until_platform(SUFFIXES[0], is_delegated=True)
+        self._until_platform(SUFFIXES[0], "contour")
         cluster.up(patch=self._configuration(1))
-        self._until_platform(SUFFIXES[1], is_delegated=True)
+        self._until_platform(SUFFIXES[1], "contour")
         # Its names move from Contour, where others need its certificate, to Traefik, where nobody does.
         cluster.up(patch=self._configuration(1, "traefik"))
-        self._until_platform(SUFFIXES[1], is_delegated=False)
+        self._until_platform(SUFFIXES[1], "traefik")
 
     def end(self) -> None:
         """Apps lose their ranges, then all go, then their Domains; the platform has no domain any more."""
@@ -116,7 +115,7 @@ class Day:
         for kind in ("middlewares.traefik.io", "services", "endpointslices"):
             self._until_gone(kind)
         cluster.up()
-        cluster.wait_for(lambda: not self._platform(), _PATIENCE, "the platform's Domain is gone")
+        cluster.wait_for(lambda: not observer.domains(cluster, NAMESPACE), _PATIENCE, "the platform's Domain is gone")
 
     def _prepare(self) -> None:
         cluster = self._cluster
@@ -129,9 +128,6 @@ class Day:
             "data": {},
         }
         observer.apply(cluster, NGINX, settings)
-        for number, suffix in enumerate(SUFFIXES):
-            chain, key, _ = self._seller.sell([f"*.{suffix}"])
-            observer.apply(cluster, NAMESPACE, tls_secret(f"platform-{number}", NAMESPACE, chain, key))
         controller = {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"}
         listener = {"name": "http", "port": 80, "protocol": "HTTP"}
         for name in ("rights-named", "rights-found"):
@@ -143,23 +139,36 @@ class Day:
         six = endpoint_slice(NAMESPACE, "certward", ["fd00::10"], [{"name": "http01", "port": 8089, "protocol": "TCP"}])
         six["metadata"]["name"], six["addressType"] = _SIX, "IPv6"
         observer.apply(cluster, NAMESPACE, six)
-        chain, key, _ = self._seller.sell([observer.hostname(name, self._namespace) for name in self._bought()])
-        observer.apply(cluster, self._namespace, tls_secret(_BOUGHT, self._namespace, chain, key))
-        (self._folder / "bought.pem").write_bytes(chain + key)
-        self._web = Web(self._port, self._folder / "bought.pem")
-        self._web.serve("127.0.0.1", reply())
+        bought = self._serve([observer.hostname(name, self._namespace) for name, _ in CLASSES.values()], self._shops)
+        observer.apply(cluster, self._namespace, tls_secret(_BOUGHT, self._namespace, *bought))
+        platform = self._serve([f"*.{suffix}" for suffix in SUFFIXES], self._names)
+        for name in PLATFORM_SECRETS:
+            observer.apply(cluster, NAMESPACE, tls_secret(name, NAMESPACE, *platform))
+
+    def _serve(self, hostnames: list[str], port: int) -> tuple[bytes, bytes]:
+        """Buy a certificate and have a server show it; returns chain and key."""
+        chain, key, _ = self._seller.sell(hostnames)
+        file = self._folder / f"{port}.pem"
+        file.write_bytes(chain + key)
+        web = Web(port, file)
+        self._stack.callback(web.close)
+        web.serve("127.0.0.1", reply())
+        return chain, key
 
     def _configuration(self, number: int, default: str = "contour") -> Object:
         gateway = {"namespace": self._gateways, "name": "rights-named"}
-        # One server stands in for those that are configured, so that there is something to look at.
-        probe = {"probe": {"httpAddress": f"127.0.0.1:{self._port}", "httpsAddress": f"127.0.0.1:{self._port}"}}
+        # Servers stand in for those that are configured, so that there is something to look at.
+        names, shops = (
+            {"probe": dict.fromkeys(("httpAddress", "httpsAddress"), f"127.0.0.1:{port}")}
+            for port in (self._names, self._shops)
+        )
         classes = {
-            "contour": {"dialect": "contour"} | probe,
+            "contour": {"dialect": "contour"} | names,
             "haproxy": {"dialect": "haproxy-ingress"},
-            "ingress-nginx": {"dialect": "ingress-nginx"} | probe,
-            "rights-named": {"dialect": "envoy-gateway", "gateway": gateway} | probe,
+            "ingress-nginx": {"dialect": "ingress-nginx"} | shops,
+            "rights-named": {"dialect": "envoy-gateway", "gateway": gateway} | shops,
         }
-        platform = {"suffix": SUFFIXES[number], "certificateSecret": f"platform-{number}"}
+        platform = {"suffix": SUFFIXES[number], "certificateSecret": PLATFORM_SECRETS[number]}
         return {"ingress": {"defaultClass": default, "classes": classes}, "platformDomain": platform}
 
     def _declare(self) -> None:
@@ -171,12 +180,8 @@ class Day:
             network = {"network": {"trustedRanges": ["203.0.113.0/24"]}} if name == "of-gateway" else {}
             manual = {"manual": [{"secretName": _BOUGHT}]}
             declared.append(self._app(name, class_name, certificates=manual, **network))
-        names = ("of-traefik", "of-none", *self._bought())
+        names = ("of-traefik", "of-none", *(name for name, _ in CLASSES.values()))
         observer.apply(cluster, namespace, *declared, *(observer.domain(name, namespace, of=name) for name in names))
-
-    @staticmethod
-    def _bought() -> list[str]:
-        return [name for name, _ in CLASSES.values()]
 
     @staticmethod
     def _app(name: str, class_name: str, **spec: Any) -> Object:
@@ -187,20 +192,19 @@ class Day:
         told = lambda: observer.status(observer.get(self._cluster, self._namespace, name)).get(field)  # noqa: E731
         self._cluster.wait_for(told, _PATIENCE, f"{name}: {what}")
 
-    def _platform(self) -> list[Object]:
-        found = observer.domains(self._cluster, NAMESPACE).values()
-        return list(found)
-
-    def _until_platform(self, suffix: str, *, is_delegated: bool) -> None:
+    def _until_platform(self, suffix: str, class_name: str) -> None:
+        """Wait until a class serves the platform's names, and the certificate is delegated where that is Contour."""
         kind = "tlscertificatedelegations.projectcontour.io"
 
         def is_so() -> bool:
-            is_there = any(one["spec"]["hostname"] == f"*.{suffix}" for one in self._platform())
-            found = self._cluster.kubectl("-n", NAMESPACE, "get", kind, "-o", "name")
-            return is_there and bool(found) == is_delegated
+            serving = {
+                one["spec"]["hostname"]: observer.status(one).get("ingressClassName")
+                for one in observer.domains(self._cluster, NAMESPACE).values()
+            }
+            is_delegated = bool(self._cluster.kubectl("-n", NAMESPACE, "get", kind, "-o", "name"))
+            return serving == {f"*.{suffix}": class_name} and is_delegated == (class_name == "contour")
 
-        words = f"the platform's certificate for {suffix} is{'' if is_delegated else ' not'} delegated"
-        self._cluster.wait_for(is_so, _PATIENCE, words)
+        self._cluster.wait_for(is_so, _PATIENCE, f"class {class_name} serves *.{suffix}")
 
     def _until_gone(self, kind: str) -> None:
         of_ours = ("-l", "app.kubernetes.io/managed-by=certward", "-o", "name")

@@ -66,6 +66,32 @@ def domain(namespace: str, name: str) -> Object:
     return thing("Domain", namespace, name, spec={"hostname": hostname, "appRef": {"name": "nobody"}})
 
 
+#: Rights that RBAC keeps from the operator's account, so that what is refused here is refused by the policies alone.
+WIDER = (
+    {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "certward-test-wider"},
+        "rules": [
+            {"apiGroups": [group], "resources": resources, "verbs": ["create", "patch", "delete"]}
+            for group, resources in (
+                ("", ["services"]),
+                ("discovery.k8s.io", ["endpointslices"]),
+                ("traefik.io", ["ingressroutes"]),
+                ("projectcontour.io", ["tlscertificatedelegations"]),
+            )
+        ],
+    },
+    {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "certward-test-wider"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "certward-test-wider"},
+        "subjects": [{"kind": "User", "name": OPERATOR}],
+    },
+)
+
+
 @pytest.fixture(scope="module")
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace with objects of others and of the operator in it, in a cluster with the policies."""
@@ -85,8 +111,12 @@ def namespace(cluster: Cluster) -> Iterator[str]:
             SECRETS: (Speaker(cluster, OPERATOR), secret(made, "probe")),
             OBJECTS: (Speaker(cluster, OPERATOR), ingress(made, "probe")),
         }
-        with admission_world.in_force(cluster, "operator", probes):
-            yield made
+        admission_world.put(cluster, *WIDER)
+        try:
+            with admission_world.in_force(cluster, "operator", probes):
+                yield made
+        finally:
+            cluster.kubectl("delete", "clusterrole,clusterrolebinding", WIDER[0]["metadata"]["name"])
 
 
 @cache
