@@ -8,6 +8,7 @@ from hypothesis import settings
 
 from cluster import processes
 from cluster.handle import Cluster
+from integration import observer, refusals
 
 # CI runs the same examples each time, so that it fails only because of a change; elsewhere new ones are tried.
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -47,3 +48,20 @@ def cluster() -> Iterator[Cluster]:
         handle.close()
         if not was_running:
             handle.down()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_refused(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever the tests of a file have the operator do, its rights have to be enough for it.
+
+    A file that takes rights away on purpose says so by a constant TAKES_RIGHTS_AWAY.
+    """
+    items = (item for item in request.session.items if item.path == request.path)
+    is_concerned = any("cluster" in getattr(item, "fixturenames", ()) for item in items)
+    if not is_concerned or getattr(request.module, "TAKES_RIGHTS_AWAY", False):
+        yield
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    log = observer.AuditLog(cluster)
+    yield
+    assert refusals.refused(cluster, log) == set(), "the operator lacks rights"

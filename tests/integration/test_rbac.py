@@ -1,37 +1,14 @@
 """The operator's rights: all that it asks for is allowed, and it is allowed little else."""
 
 from collections import Counter
-from datetime import datetime, timedelta
 
 import pytest
 from kubernetes import client
 
-from cluster import processes
 from cluster.errors import ClusterError
 from cluster.handle import Cluster
 from cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
-from integration import observer
-
-#: An API server that starts refuses everybody for a moment, until it has read the roles.
-START = timedelta(seconds=10)
-
-
-def decision(entry: observer.Object) -> str:
-    """What the authorizer said to a request: allow or forbid."""
-    return str(entry["annotations"]["authorization.k8s.io/decision"])
-
-
-def api_server_starts(cluster: Cluster) -> list[datetime]:
-    """When the API server was started in this cluster's life."""
-    lines = processes.log_file(cluster.state, "apiserver").read_text(errors="replace").splitlines()
-    marks = (line.split() for line in lines if line.startswith("--- "))
-    return [datetime.strptime(words[1], "%Y-%m-%dT%H:%M:%S%z") for words in marks]
-
-
-def is_early(entry: observer.Object, starts: list[datetime]) -> bool:
-    """Whether a request came while the API server was starting."""
-    at = datetime.fromisoformat(entry["requestReceivedTimestamp"])
-    return any(start <= at < start + START for start in starts)
+from integration import observer, refusals
 
 
 def test_every_request_of_the_operator_is_allowed(cluster: Cluster) -> None:
@@ -46,12 +23,11 @@ def test_every_request_of_the_operator_is_allowed(cluster: Cluster) -> None:
         "automatic off",
     )
 
-    made = observer.AuditLog(cluster, from_the_beginning=True).of_the_operator()
-    decisions = Counter(decision(entry) for entry in made)
-    print(f"\n{dict(decisions)}")
-    starts = api_server_starts(cluster)
-    refused = [entry for entry in made if decision(entry) != "allow" and not is_early(entry, starts)]
-    assert {observer.in_words(entry) for entry in refused} == set()
+    log = observer.AuditLog(cluster, from_the_beginning=True)
+    made = log.of_the_operator()
+    print(f"\n{dict(Counter(map(refusals.decision, made)))}")
+    assert made
+    assert refusals.refused(cluster, log) == set()
     on_secrets = Counter(e["verb"] for e in made if e.get("objectRef", {}).get("resource") == "secrets")
     assert set(on_secrets) <= {"get", "create", "patch", "delete"}
     assert on_secrets["get"] > 0
