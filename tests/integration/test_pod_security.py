@@ -100,7 +100,6 @@ CHANGED: dict[str, tuple[Callable[[Object], None], str]] = {
     "as root": (_pod(runAsUser=0), "runAsUser=0"),
     "perhaps as root": (_pod(runAsNonRoot=None), "runAsNonRoot != true"),
     "the container as root": (_container(runAsNonRoot=False), "runAsNonRoot != true"),
-    "privileged": (_container(privileged=True, allowPrivilegeEscalation=True), "privileged"),
     "may gain privileges": (_container(allowPrivilegeEscalation=None), "allowPrivilegeEscalation != false"),
     "with what capabilities there are": (_container(capabilities=None), "unrestricted capabilities"),
     "with one capability more": (
@@ -111,6 +110,7 @@ CHANGED: dict[str, tuple[Callable[[Object], None], str]] = {
     "with seccomp off": (_pod(seccompProfile={"type": "Unconfined"}), "seccompProfile"),
     "in the node's network": (lambda spec: spec.update(hostNetwork=True), "host namespaces"),
     "among the node's processes": (lambda spec: spec.update(hostPID=True), "host namespaces"),
+    "in the node's shared memory": (lambda spec: spec.update(hostIPC=True), "host namespaces"),
     "with a folder of the node": (
         lambda spec: spec["volumes"].append({"name": "node", "hostPath": {"path": "/"}}),
         "restricted volume types",

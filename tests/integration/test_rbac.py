@@ -32,7 +32,7 @@ def test_every_request_of_the_operator_is_allowed(cluster: Cluster) -> None:
     assert set(on_secrets) <= {"get", "create", "patch", "delete"}
     assert on_secrets["get"] > 0
     on_events = Counter(e["verb"] for e in made if e.get("objectRef", {}).get("resource") == "events")
-    assert set(on_events) == {"create"}
+    assert set(on_events) <= {"create"}
 
 
 @pytest.mark.parametrize("namespace", ["default", NAMESPACE])
@@ -61,7 +61,6 @@ def test_no_right_of_the_operator_is_a_wildcard(cluster: Cluster, namespace: str
         ("patch", "services"),
         ("patch", "endpointslices.discovery.k8s.io"),
         ("create", "ingressroutes.traefik.io"),
-        ("create", "tlscertificatedelegations.projectcontour.io"),
         ("create", "domains.certward.dev"),
         ("update", "apps.certward.dev"),
         ("create", "pods"),
