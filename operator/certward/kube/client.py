@@ -25,6 +25,7 @@ from certward.stages import stage
 
 Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML, and needs no YAML writer
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _TOKEN_SECONDS = 5.0
 _NOT_FOUND, _FORBIDDEN, _CONFLICT, _UNPROCESSABLE, _BAD_REQUEST = 404, 403, 409, 422, 400
@@ -99,6 +100,11 @@ class Client:
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
         """One object, or None when there is none."""
         return self._call("GET", kind, path_of(kind, namespace, name))
+
+    def version(self, kind: str, namespace: str, name: str) -> str:
+        """The resourceVersion of an object, of which no more than its metadata is asked for; empty: there is none."""
+        found = self._call("GET", kind, path_of(kind, namespace, name), accept=_METADATA_ONLY)
+        return str(found["metadata"]["resourceVersion"]) if found else ""
 
     def list(
         self, kind: str, namespace: str = "", *, labels: str = "", may_be_absent: bool = False
@@ -208,8 +214,9 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Object | None:
-        headers = {"Accept": "application/json", "User-Agent": self._agent}
+        headers = {"Accept": accept, "User-Agent": self._agent}
         if body is not None:
             headers["Content-Type"] = content_type
         url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")

@@ -64,7 +64,7 @@ class WorkQueue:
         self._news: set[Key] = set()
         self._begun: dict[Key, float] = {}
         self._since: dict[Key, float] = {}
-        self._working: set[Key] = set()
+        self._working: dict[Key, bool] = {}
         self._again: dict[Key, float] = {}
         self._is_closed = False
 
@@ -120,10 +120,15 @@ class WorkQueue:
                 self._changed.wait(max(min(next_due, deadline) - now, 0.0))
             return None
 
+    def is_news(self, key: Key) -> bool:
+        """Whether a key that was taken came because something has happened."""
+        with self._changed:
+            return self._working.get(key, True)
+
     def done(self, key: Key) -> None:
         """The key has been worked on; if it was added meanwhile, it comes again."""
         with self._changed:
-            self._working.discard(key)
+            self._working.pop(key, None)
             due = self._again.pop(key, None)
             if due is not None and self._keeps(key):
                 self._add(key, due)
@@ -204,9 +209,9 @@ class WorkQueue:
                 self._ready.move_to_end(namespace)
             if not is_left_over:
                 del self._since[key]
+                self._working[key] = key in self._news
                 if key in self._news:
                     self._begun[key] = self._clock()
                 self._news.discard(key)
-                self._working.add(key)
                 return key
         return None
