@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from cluster.errors import ClusterError
-from cluster.paths import write_atomically
+from cluster.paths import states, write_atomically
 
 # Below the range from which Linux takes the ports of outgoing connections (32768 and up), so that a part
 # which is down for a moment finds its port still free.
@@ -33,12 +33,7 @@ class Ports:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known: dict[str, int] = {}
-        if file.exists():
-            try:
-                self._known = {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
-            except (ValueError, AttributeError):
-                self._known = {}  # not ours any more; new ports are as good
+        self._known = _read(file)
 
     def get(self, name: str) -> int:
         """Return the listener's port; it is picked and remembered at the first call."""
@@ -48,10 +43,22 @@ class Ports:
 
     def pick(self, name: str) -> int:
         """Give the listener another free port, remember and return it."""
-        taken = set(self._known.values())
+        taken = set(self._known.values()) | self._of_others()
         for port in random.sample(range(_LOWEST, _HIGHEST), 200):
             if port not in taken and is_free(port):
                 self._known[name] = port
                 write_atomically(self._file, json.dumps(self._known, indent=1, sort_keys=True))
                 return port
         raise ClusterError(f"no free port between {_LOWEST} and {_HIGHEST} for {name}: is something leaking listeners?")
+
+    def _of_others(self) -> set[int]:
+        """The ports of the checkout's other clusters, also of what does not listen just now."""
+        files = (state.ports for state in states())
+        return {port for file in files if file != self._file for port in _read(file).values()}
+
+
+def _read(file: Path) -> dict[str, int]:
+    try:
+        return {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}  # there is none yet, or it is not ours any more; new ports are as good
