@@ -15,6 +15,7 @@ from cluster import processes
 from cluster.handle import Cluster
 
 _CLOSING = pytest.StashKey[side_by_side.Closing]()
+_WORKERS = pytest.StashKey[dict[str, str]]()
 
 # CI runs the same examples each time, so that it fails only because of a change; elsewhere new ones are tried.
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -36,8 +37,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have a place for what is told at the end."""
+    """Have a place for what is told at the end, and for who works."""
     config.stash[_CLOSING] = side_by_side.Closing()
+    config.stash[_WORKERS] = {}
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -45,6 +47,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         session.config.stash[_CLOSING].send(output)
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_configure_node(node: Any) -> None:
+    """Note who works in this run."""
+    node.config.stash[_WORKERS][node.gateway.id] = node.workerinput["testrunuid"]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave no cluster of a worker behind, however the run has ended."""
+    side_by_side.take_down(config.stash.get(_WORKERS, {}))
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
@@ -70,7 +83,7 @@ def closing(pytestconfig: pytest.Config) -> side_by_side.Closing:
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest, closing: side_by_side.Closing) -> Iterator[Cluster]:
     """The local cluster with one operator; it is left as it was found: running, or not there at all.
 
     A worker's is its own, and always new: what a run that was killed has left of it is taken down first.
@@ -80,7 +93,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """
     handle = Cluster(side_by_side.own_state())
     if side_by_side.worker():
-        handle.down()
+        side_by_side.begin(handle.state)
     was_running = bool(processes.running(handle.state))
     handle.up(operators=int(os.environ.get("OPERATORS") or "1"))
     try:
@@ -89,5 +102,5 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         handle.close()
         if not was_running:
             if request.session.testsfailed:
-                print(f"the logs of the cluster are kept in {side_by_side.keep_logs(handle.state)}")
+                closing.add("logs of clusters", [side_by_side.keep_logs(handle.state)])
             handle.down()

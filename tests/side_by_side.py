@@ -7,18 +7,21 @@ the tests out and prints collects none itself.
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster.paths import CHECKOUT, State, default_state, worker_state
+from cluster import processes, up
+from cluster.paths import CHECKOUT, State, default_state, worker_state, write_atomically
 
 #: Where the logs of a cluster are kept that a failed run has taken down.
 KEPT_LOGS = CHECKOUT / "build" / "cluster-logs"
 #: By what workers send their lines to the process that prints them.
 _SENT = "told_at_the_end"
+#: The file in the folder of a worker's cluster with the id of the run that it is of.
+_RUN = "run"
 
 
 def worker() -> str:
@@ -31,12 +34,34 @@ def own_state() -> State:
     return worker_state(worker()) if worker() else default_state()
 
 
-def keep_logs(state: State) -> Path:
-    """Copy the logs of a cluster to where they stay when it is taken down; returns the folder."""
-    kept = KEPT_LOGS / (worker() or "main")
+def begin(state: State) -> None:
+    """Take down what another run has left of this worker's cluster, and note that it is of this run from now on."""
+    up.down(state)
+    write_atomically(state.folder / _RUN, os.environ["PYTEST_XDIST_TESTRUNUID"])
+
+
+def take_down(workers: Mapping[str, str]) -> None:
+    """End the clusters of workers that have not done so themselves: they crashed, or the run was interrupted.
+
+    Args:
+        workers: by their names, the id of the run that they were started in.
+    """
+    for name, run in workers.items():
+        state = worker_state(name)
+        noted = state.folder / _RUN
+        if noted.exists() and noted.read_text() == run:
+            if processes.everything(state):
+                keep_logs(state)
+                up.down(state)
+            noted.unlink()
+
+
+def keep_logs(state: State) -> str:
+    """Copy the logs of a cluster to where they stay when it is taken down; returns a line that says where."""
+    kept = KEPT_LOGS / str(state.root.relative_to(state.checkout).parts[0]).lstrip(".")
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(state.logs, kept)
-    return kept
+    return str(kept.relative_to(CHECKOUT))
 
 
 def longest_first(items: Iterable[pytest.Item]) -> list[pytest.Item]:
