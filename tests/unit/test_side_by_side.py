@@ -22,16 +22,27 @@ def test_the_clusters_of_a_checkout_share_neither_folder_nor_network() -> None:
     assert len({service_network(state) for state in found}) == len(found)
 
 
-def test_they_share_no_port_even_where_nothing_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_two_clusters_of_a_user_share_a_port_even_where_nothing_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first, second = tmp_path / "one" / "ports.json", tmp_path / "two" / "ports.json"
+    Ports(first).pick("etcd")
+    write_atomically(first, json.dumps({f"part-{port}": port for port in range(20000, 26000)}))
+
+    ports = Ports(second)
+    assert all(ports.pick(f"part-{number}") >= 26000 for number in range(30))
+    first.unlink()  # as when its cluster is taken down
+    assert any(ports.pick(f"part-{number}") < 26000 for number in range(30))
+
+
+def test_the_clusters_that_workers_have_left_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "CHECKOUT", tmp_path)
     first, second = worker_state("gw0"), worker_state("gw1")
-    for state in (default_state(), first, second):
-        state.folder.mkdir(exist_ok=True)
-    write_atomically(first.ports, json.dumps({f"part-{port}": port for port in range(20000, 26000)}))
+    for state in (first, second):
+        state.folder.mkdir()
 
     assert states() == [default_state(), first, second]
-    ports = Ports(second.ports)
-    assert all(ports.pick(f"part-{number}") >= 26000 for number in range(30))
 
 
 def _run(folder: Path, *options: str, **files: str) -> str:
