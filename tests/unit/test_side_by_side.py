@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster import paths
+import side_by_side
+from cluster import paths, processes
 from cluster.paths import CHECKOUT, default_state, service_network, states, worker_state, write_atomically
 from cluster.ports import Ports
+from cluster.processes import Command
+from cluster.waiting import wait_for
 
 WORKERS = [f"gw{number}" for number in range(8)]
 
@@ -43,6 +46,28 @@ def test_the_clusters_that_workers_have_left_are_found(tmp_path: Path, monkeypat
         state.folder.mkdir()
 
     assert states() == [default_state(), first, second]
+
+
+def test_the_cluster_of_a_worker_that_has_died_is_taken_down_and_that_of_another_run_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (paths, side_by_side):
+        monkeypatch.setattr(module, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(side_by_side, "KEPT_LOGS", tmp_path / "build")
+    monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "this run")
+    died, other = worker_state("gw0"), worker_state("gw1")
+    for state in (died, other):
+        side_by_side.begin(state)
+        processes.start(state, Command("etcd", ("/bin/sh", "-c", "echo last words; exec sleep 600")))
+        wait_for(lambda state=state: "last words" in processes.tail(state, "etcd"), 10, "it has started")
+    try:
+        side_by_side.take_down({"gw0": "this run", "gw1": "another run"})
+        assert processes.running(died) == {}
+        assert "last words" in (tmp_path / "build" / "cluster-gw0" / "etcd.log").read_text()
+        assert set(processes.running(other)) == {"etcd"}
+    finally:
+        side_by_side.take_down({"gw1": "this run"})
+    assert processes.running(other) == {}
 
 
 def _run(folder: Path, *options: str, **files: str) -> str:
