@@ -48,13 +48,14 @@ def look(mark: str) -> dict[str, Any]:
     gc.collect()
     alive = gc.get_objects()
     types = Counter(_name(each) for each in alive)
+    # At first: looking at attributes makes dictionaries that were not among what is followed.
+    strings, size, referring = _strings(alive, mark)
     holders: Counter[str] = Counter()
     for each in alive:
         if _name(each).startswith(_ROOM):
             for attribute, value in _attributes(each):
                 if isinstance(value, _CONTAINERS) and (found := _entries(value, mark)):
                     holders[f"{_name(each)}.{attribute}"] += found
-    strings, size, referring = _strings(alive, mark)
     return {
         "objects": len(alive),
         "by_type": dict(types.most_common(_MOST_TYPES)),
