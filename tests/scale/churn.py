@@ -25,6 +25,8 @@ _BOUND = 60.0
 #: How often a sample is taken, in seconds; oftener in a run of less than five minutes.
 _EVERY = 10.0
 _FOLLOW_EVERY = 1.0
+#: So long it churns before the first sample, so that connections and caches are there that any load needs.
+_WARM_UP = 30.0
 _TELL_EVERY = 30.0
 _INSIDE = Path(__file__).parent / "inside"
 Figures = dict[str, Any]
@@ -95,7 +97,8 @@ def _churn(stand: Stand, churning: Churning, population: Population, size: int) 
     (pid,) = stand.cluster.operator_pids()
     cpu = meter.cpu_seconds(pid)
     taken: list[samples.Sample] = []
-    started = told_at = followed_at = time.monotonic()
+    followed_at = time.monotonic()
+    started = told_at = followed_at + _WARM_UP
     while (passed := time.monotonic() - started) <= size:
         churning.step()
         if time.monotonic() - followed_at >= _FOLLOW_EVERY:
@@ -123,7 +126,7 @@ def _churn(stand: Stand, churning: Churning, population: Population, size: int) 
         "settled_seconds": {cause: costs.summed_up(times) for cause, times in sorted(churning.times.items())},
         "settled": sum(len(times) for times in churning.times.values()),
         "failures": churning.failures,
-        "operator_cpu_share": round(spent / size, 4),
+        "operator_cpu_share": round(spent / (_WARM_UP + size), 4),
         **churn_report.trends(taken, size),
         "samples": taken,
     }

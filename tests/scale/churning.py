@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cluster import served
 from cluster.handle import Cluster
 from cluster.proofs import condition
-from scale.population import OneApp, OneDomain, Population
+from scale.declared import OneApp, OneDomain
+from scale.population import Population
 from scale.watching import Body
 
 #: How often each is chosen, of 100. The last two are worth a dozen Domains and more.

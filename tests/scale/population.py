@@ -1,101 +1,21 @@
-"""The objects of a churn: namespaces with Apps and Domains that come, change and go; and what each Domain should be."""
+"""The objects of a churn in the cluster: namespaces with Apps and Domains that come, change and go."""
 
 import random
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from kubernetes import client
 
 from certward.names import ANNOTATION_REFRESH
-from cluster.backend import Backend
 from cluster.handle import Cluster
+from scale.declared import PORT, SERVICES, OneApp, OneDomain, Place
 from scale.watching import API, Body
 
 NAMESPACES, APPS, DOMAINS = 6, 2, 6
-SERVICES = ("a", "b")
 POLICY = "bench"
 #: What a namespace's policy may say; the last is none at all, so the default of new Apps. None of them needs RSA keys.
 PROFILES = (("modern", "2026-11"), ("legacy", "2026-11"), ("default", "2026-11"), ("modern", "2018-06"), ("", ""))
-_UNSAID = ("default", "2026-11")
-_PORT = 8080
 _PATIENCE = 30
-
-
-@dataclass(eq=False)
-class Place:
-    """A namespace; `policy`: profile and revision of its TLSPolicy, empty without one."""
-
-    namespace: str
-    backends: list[Backend]
-    policy: tuple[str, str] = ("", "")
-    apps: list["OneApp"] = field(default_factory=list)
-
-    @property
-    def profile(self) -> tuple[str, str]:
-        """Profile and revision that are in force."""
-        return self.policy if self.policy[0] else _UNSAID
-
-
-@dataclass(eq=False)
-class OneApp:
-    """An App; `behind_api`: the Service of the path /api, empty: that of the rest."""
-
-    place: Place
-    name: str
-    service: str = SERVICES[0]
-    behind_api: str = ""
-    is_automatic: bool = True
-    domains: list["OneDomain"] = field(default_factory=list)
-
-    @property
-    def spec(self) -> Body:
-        """What is declared."""
-        paths = [{"path": "/api", "service": {"name": self.behind_api, "port": _PORT}}] if self.behind_api else []
-        return {
-            "service": {"name": self.service, "port": _PORT},
-            "paths": paths,
-            "certificates": {"automatic": self.is_automatic},
-        }
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether all its Domains are as declared."""
-        return all(domain.is_settled for domain in self.domains)
-
-
-@dataclass(eq=False)
-class OneDomain:
-    """A Domain.
-
-    Attributes:
-        before: fingerprint of a certificate that is not good enough any more; empty: any is.
-        fingerprint: of the certificate that was last seen.
-        cause: the operation that it last had to follow.
-        changed_at: time.monotonic() of that.
-        is_settled: it was seen to have followed.
-        is_late: it did not within its bound.
-    """
-
-    app: OneApp
-    name: str
-    hostname: str
-    before: str = ""
-    fingerprint: str = ""
-    cause: str = "create"
-    changed_at: float = field(default_factory=time.monotonic)
-    is_settled: bool = False
-    is_late: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Namespace and name."""
-        return self.app.place.namespace, self.name
-
-    def has_to_follow(self, cause: str) -> None:
-        """Something was changed: it is not as declared until it is seen again to be."""
-        self.cause, self.changed_at, self.is_settled, self.is_late = cause, time.monotonic(), False, False
 
 
 class Population:
@@ -138,7 +58,7 @@ class Population:
             How many Domains were made, deleted or asked anew; so do all below.
         """
         namespace = self._cluster.namespace(f"churn-{self._mark}")
-        place = Place(namespace, [self._cluster.backend(namespace, name, _PORT) for name in SERVICES])
+        place = Place(namespace, [self._cluster.backend(namespace, name, PORT) for name in SERVICES])
         self.places.append(place)
         return sum(self.add_app(place) for _ in range(APPS))
 
@@ -189,11 +109,10 @@ class Population:
                 place.policy = ("", "")
 
     def own(self) -> set[str]:
-        """What `empty` leaves, as namespace/kind/name."""
-        of_each = [f"{kind}/{name}" for kind in ("services", "endpointslices") for name in SERVICES]
-        return {f"namespaces/{place.namespace}" for place in self.places} | {
-            f"{place.namespace}/{each}" for place in self.places for each in of_each
-        }
+        """What `empty` leaves, as namespace/Kind/name."""
+        of_each = [each for name in SERVICES for each in (f"Service/{name}", f"EndpointSlice/{name}-local")]
+        names = [place.namespace for place in self.places]
+        return {f"Namespace/{name}" for name in names} | {f"{name}/{each}" for name in names for each in of_each}
 
     def refresh(self, domain: OneDomain) -> int:
         """Ask for another certificate."""

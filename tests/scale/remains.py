@@ -16,11 +16,13 @@ from scale.inside import looking_inside
 from scale.population import Population
 
 #: Of a namespace, whatever is in it; Events are kept for an hour by the API server, whoever is gone.
-_OF_ANYBODY = ("serviceaccounts/default", "configmaps/kube-root-ca.crt")
-_NOT_LOOKED_AT = ("events", "events.events.k8s.io")
+_OF_ANYBODY = ("ServiceAccount/default", "ConfigMap/kube-root-ca.crt")
+#: The API server's own IPAddresses stay as long as the Services that they are of.
+_NOT_LOOKED_AT = ("events", "events.events.k8s.io", "ipaddresses.networking.k8s.io")
 #: Where the operator keeps names of what is gone, on purpose and within bounds.
 BOUNDED = {
     "certward.kube.known.KnownObjects._of": "what is known not to be there: an hour",
+    "certward.runtime.queue.WorkQueue._heap": "times in place of which earlier ones have come: 64 more than keys",
     "certward.runtime.events.Events._told": "what was told in Events: an hour, 8,192 at most",
     "certward.runtime.services.Services._seen": "ports of Services: 4,096 at most",
     "certward.probe.resolver.Resolver._cache": "answers of the DNS: a minute, 10,000 at most",
@@ -83,7 +85,7 @@ def _grown(before: Mapping[str, int], after_it: Mapping[str, int]) -> dict[str, 
 
 
 def in_cluster(cluster: Cluster, mark: str, ours: set[str]) -> list[str]:
-    """Return every object of the cluster that names the mark, Events aside, as namespace/kind/name.
+    """Return every object of the cluster that names the mark, Events aside, as namespace/Kind/name.
 
     Args:
         cluster: where.
@@ -95,7 +97,7 @@ def in_cluster(cluster: Cluster, mark: str, ours: set[str]) -> list[str]:
     found: set[str] = set()
     for body in json.loads(cluster.kubectl("get", ",".join(kinds), "--all-namespaces", "--output=json"))["items"]:
         meta = body["metadata"]
-        name = f"{body['kind'].lower()}s/{meta['name']}"
+        name = f"{body['kind']}/{meta['name']}"
         meta.pop("managedFields", None)
         if name not in _OF_ANYBODY and mark in json.dumps(body):
             found.add(f"{meta.get('namespace', '')}/{name}".lstrip("/"))

@@ -16,8 +16,8 @@ from rich.console import Console
 from certward.runtime.queue import WorkQueue
 from scale import churn_report, results, trend
 from scale.churning import told
+from scale.declared import OneApp, OneDomain, Place
 from scale.inside import looking_inside
-from scale.population import OneApp, OneDomain, Place
 
 LENGTH = 1800.0
 TIMES = [10.0 * number for number in range(181)]

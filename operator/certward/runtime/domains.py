@@ -109,11 +109,16 @@ class Domains:
         for _ in range(_MAX_STEPS):
             domain = self._cache.domain(key.namespace, key.name)
             if domain is None or domain.meta.is_deleting:
+                known = self._memories.peek(key)
+                if known and known.named:
+                    self._ensurer.forget_absent(_everything_for(known.named))
                 self._memories.drop(key)
                 self._issuance.forget(key)
                 self._secrets.forget(key.namespace, key.name)
                 return None, touched  # the API server deletes what belongs to it, by ownerReferences
-            pause = self._pass(domain, self._memories.of(key, domain.meta.uid), touched)
+            memory = self._memories.of(key, domain.meta.uid)
+            memory.named = memory.named or replace(domain, status={})
+            pause = self._pass(domain, memory, touched)
             if pause is not None:
                 return pause, touched
         raise RuntimeError(f"{key} asks for more than {_MAX_STEPS} steps at once")

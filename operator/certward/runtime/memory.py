@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from certward.errors import OperatorError
-from certward.model.resources import App, Key
+from certward.model.resources import App, Domain, Key
 from certward.plan.observed import Proof, Routes
 from certward.plan.schedule import Window
 from certward.probe.preflight import Outcome
@@ -105,6 +105,7 @@ class Memory:
     """Of one Domain.
 
     Attributes:
+        named: the Domain without its status, as it first was: by it is found what there may be for it once it is gone.
         order: the open order as the CA last described it.
         order_issuer: the issuer that it was placed with.
         order_created_at: when, RFC 3339.
@@ -148,6 +149,7 @@ class Memory:
         publication: the record of DNS-01 of the open order.
     """
 
+    named: Domain | None = None
     order: "Order | None" = None
     order_issuer: str = ""
     order_created_at: str = ""
