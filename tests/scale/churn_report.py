@@ -13,14 +13,14 @@ _MEMORY_MIB, _MEMORY_SHARE, _COUNT = 8.0, 0.05, 5.0
 #: The oldest due key may get older by so much over the run, and never be older than so much, in seconds.
 _AGE, _AGE_MOST = 5.0, 30.0
 _WATCHED = {
-    "rss_mib": "memory of the operator, MiB",
+    "rss_mib": "memory, MiB",
     "threads": "threads",
     "handles": "open handles",
     "queue_due": "keys due",
-    "queue_age_seconds": "age of the oldest due key, s",
+    "queue_age_seconds": "oldest due key, s",
 }
 #: For information: they are not what is measured. Pebble keeps every order and certificate in memory for ever.
-_TOLD = {"traefik_rss_mib": "memory of Traefik, MiB", "pebble_rss_mib": "memory of Pebble, MiB (it never forgets)"}
+_TOLD = {"traefik_rss_mib": "Traefik, MiB", "pebble_rss_mib": "Pebble, MiB"}
 CRITERION = (
     "growing: a line by least squares through all that comes after the first tenth rises over the run by more than "
     f"{_MEMORY_MIB:g} MiB and {_MEMORY_SHARE:.0%} of the beginning (memory), {_COUNT:g} (threads, handles, due keys) "
@@ -83,7 +83,7 @@ def show(figures: Mapping[str, Any], console: Console) -> None:
         f"{figures['seconds']} s of churn among {figures['domains']} Domains, {figures['rate_per_second']:g} a second"
     )
     table = Table(title=title)
-    for heading in ("", "beginning", "middle", "end", "most", "a minute", "± error", "verdict"):
+    for heading in ("", "begin", "middle", "end", "most", "a minute", "± error", "verdict"):
         table.add_column(heading, justify="left" if heading in ("", "verdict") else "right")
     for name, label in (_WATCHED | _TOLD).items():
         of = figures["trends"][name]
