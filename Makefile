@@ -98,7 +98,7 @@ sessions: .venv/.synced ## record docs/sessions on the local cluster, which has 
 pictures: .venv/.synced ## take the pictures of docs/dashboard.md, in the browser of the tests; no cluster
 	@PYTHONPATH=tests $(BIN)/python docs/generate/dashboard_images.py
 
-bench: .venv/.synced ## measure on the local cluster; SCENARIO="burst-1000 renewal-1000" or all; OPERATOR=cert-manager
+bench: .venv/.synced ## measure on the local cluster; SCENARIO="burst-1000 churn-1800" or all; OPERATOR=cert-manager
 	@$(BIN)/python tests/scale run $(SCENARIO) $(if $(OPERATOR),--operator $(OPERATOR))
 
 cluster-up: .venv/.synced ## the local cluster; OPERATORS=0..5 INGRESS=traefik,contour,... CLUSTER_OPERATOR_CONFIG_PATCH=FILE

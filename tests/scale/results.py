@@ -121,6 +121,19 @@ _COLUMNS: dict[str, dict[str, Callable[[Mapping[str, Any]], str]]] = {
         "all proven": _seconds("all_proven_after_seconds"),
         "lost": _number("lost", form="{}"),
     },
+    "churn": {
+        "memory, beginning": _number("trends", "rss_mib", "beginning", form="{:.1f} MiB"),
+        "middle": _number("trends", "rss_mib", "middle", form="{:.1f} MiB"),
+        "end": _number("trends", "rss_mib", "end", form="{:.1f} MiB"),
+        "a minute": _number("trends", "rss_mib", "slope_per_minute", form="{:+.3f} MiB"),
+        "± error": _number("trends", "rss_mib", "slope_standard_error", form="{:.3f}"),
+        "handles, beginning": _number("trends", "handles", "beginning"),
+        "handles, end": _number("trends", "handles", "end"),
+        "oldest due key": _seconds("trends", "queue_age_seconds", "most"),
+        "operations": _number("operations_total", form="{}"),
+        "amiss": lambda figures: str(len(figures["wrong"])),
+        "verdict": _number("verdict", form="{}"),
+    },
 }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from types import ModuleType
 
-from scale import burst, curve, failover, latency, policy, renewal, restart
+from scale import burst, churn, curve, failover, latency, policy, renewal, restart
 
 #: Those that need nothing of an operator but that it obtains certificates.
 FOR_ALL = ("latency", "burst")
@@ -15,6 +15,7 @@ _MODULES: dict[str, ModuleType] = {
     "restart": restart,
     "failover": failover,
     "curve": curve,
+    "churn": churn,
 }
 #: What `make bench` runs: some minutes.
 USUAL = ("latency", "burst-50", "burst-200", "failover")
@@ -29,6 +30,7 @@ ALL = (
     "restart-10000",
     "failover",
     "curve-10000",
+    "churn-1800",
 )
 
 

@@ -118,6 +118,10 @@ class Ensurer:
             self._known.remember(ref, ABSENT, None)
         return wrote
 
+    def forget_absent(self, refs: Iterable[tuple[str, str, str]]) -> None:
+        """Whoever these could have been made for is gone: that they are not there need not be known any more."""
+        self._known.forget_absent(refs)
+
     def doubt(self, namespace: str) -> None:
         """A namespace may be another one of that name than before: its shared objects are read again."""
         self._known.doubt(namespace)

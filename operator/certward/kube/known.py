@@ -125,6 +125,16 @@ class KnownObjects:
             self._of.setdefault(ref[0], {})[ref] = (entry, _whose(ref[1], meta) if live else None)
             if live and not entry.is_owned:
                 self._unowned.setdefault(ref[1], set()).add(ref)
+            else:
+                self._is_not_unowned(ref)
+
+    def forget_absent(self, refs: Iterable[Ref]) -> None:
+        """Nobody is going to ask for these any more; what is known to be there is known until a LIST lacks it."""
+        with self._lock:
+            for ref in refs:
+                entry, _ = self._of.get(ref[0], {}).get(ref, (None, None))
+                if entry is not None and entry.mark == ABSENT:
+                    del self._of[ref[0]][ref]
 
     def doubt(self, namespace: str) -> None:
         """A namespace may have been made anew: what has no owner there is read again."""
@@ -173,6 +183,7 @@ class KnownObjects:
                 entry, whose = entries[ref]
                 if entry.at < (began - _UNASKED if entry.mark == ABSENT else began):
                     del entries[ref]
+                    self._is_not_unowned(ref)
                     changed |= {whose} if whose else set()
             self._listed[kind] = began
         return changed
@@ -191,6 +202,12 @@ class KnownObjects:
                 self._drop(ref)
                 changed.add(whose or _whose(ref[1], meta))
         return ref
+
+    def _is_not_unowned(self, ref: Ref) -> None:
+        of_namespace = self._unowned.get(ref[1], set())
+        of_namespace.discard(ref)
+        if not of_namespace:
+            self._unowned.pop(ref[1], None)
 
     def _drop(self, ref: Ref) -> None:
         """Forget what an object is like, and not that there is one of that name."""

@@ -116,6 +116,9 @@ class Domains:
         for _ in range(_MAX_STEPS):
             domain = self._cache.domain(key.namespace, key.name)
             if domain is None or domain.meta.is_deleting:
+                known = self._memories.peek(key)
+                if known and known.named:
+                    self._ensurer.forget_absent(_everything_for(known.named))
                 self._memories.drop(key)
                 self._issuance.forget(key)
                 self._secrets.forget(key.namespace, key.name)
@@ -123,6 +126,7 @@ class Domains:
             memory = self._memories.of(key, domain.meta.uid)
             if not is_news and (pause := self._glances.at(domain, memory)) is not None:
                 return pause, touched
+            memory.named = memory.named or replace(domain, status={})
             pause = self._pass(domain, memory, touched)
             if pause is not None:
                 return pause, touched

@@ -111,8 +111,11 @@ class Intake:
             self._queue.add(key, self._summing_up(key) if key.kind in ("App", "Namespace") else 0.0)
 
     def sums_up(self, key: Key) -> None:
-        """An App is summed up now; not again for a while."""
-        self._summed_up[key] = time.monotonic()
+        """An App is summed up now; not again for a while. One that is gone comes here once more, and is forgotten."""
+        if self._cache.app(key.namespace, key.name) is None:
+            self._summed_up.pop(key, None)
+        else:
+            self._summed_up[key] = time.monotonic()
 
     def _summing_up(self, key: Key) -> float:
         """How long to wait with an App or a namespace for what else may change there, in seconds."""

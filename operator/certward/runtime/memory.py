@@ -122,6 +122,7 @@ class Memory:
     """Of one Domain.
 
     Attributes:
+        named: the Domain without its status, as it first was: by it is found what there may be for it once it is gone.
         order: the open order as the CA last described it.
         order_issuer: the issuer that it was placed with.
         order_created_at: when, RFC 3339.
@@ -166,6 +167,7 @@ class Memory:
         publication: the record of DNS-01 of the open order.
     """
 
+    named: Domain | None = None
     order: "Order | None" = None
     order_issuer: str = ""
     order_created_at: str = ""

@@ -18,6 +18,9 @@ from certward.model.resources import Key
 _TURNS = 4
 #: So long after its news was taken up a key counts as begun, in seconds: it is ended within a few, or is not in order.
 _BEGUN_SECONDS = 10.0
+#: A time in place of which an earlier one has come stays in the heap until it is over, but so many at most beside the
+#: keys that wait: a look that was only to be taken again is hours away, and news comes all the time.
+_OUTDATED = 64
 
 
 class _Lanes:
@@ -180,20 +183,23 @@ class WorkQueue:
             return
         self._due[key] = due
         heapq.heappush(self._heap, (due, next(self._order), key))
+        if len(self._heap) > 2 * len(self._due) + _OUTDATED:
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
 
     def _ripen(self, now: float) -> None:
+        while self._begun and now - next(iter(self._begun.values())) > _BEGUN_SECONDS:
+            del self._begun[next(iter(self._begun))]  # the oldest; it may be gone, and never come again
         while self._heap and self._heap[0][0] <= now:
             due, _, key = heapq.heappop(self._heap)
             if self._due.get(key) != due:
                 continue  # an earlier time has been set since
             del self._due[key]
-            self._lane_of(key, now).append(key)
+            self._lane_of(key).append(key)
             self._since[key] = due
 
-    def _lane_of(self, key: Key, now: float) -> deque[Key]:
+    def _lane_of(self, key: Key) -> deque[Key]:
         lanes = self._ready.setdefault(key.namespace, _Lanes())
-        if now - self._begun.get(key, now) > _BEGUN_SECONDS:
-            del self._begun[key]
         if key in self._news:
             return lanes.news
         return lanes.begun if key in self._begun else lanes.again
@@ -211,7 +217,8 @@ class WorkQueue:
                 del self._since[key]
                 self._working[key] = key in self._news
                 if key in self._news:
-                    self._begun[key] = self._clock()
+                    self._begun.pop(key, None)
+                    self._begun[key] = self._clock()  # behind all others: they are in the order of their times
                 self._news.discard(key)
                 return key
         return None
