@@ -115,6 +115,13 @@ _COLUMNS: dict[str, dict[str, Callable[[Mapping[str, Any]], str]]] = {
         "memory": _number("rss_mib", form="{:.0f} MiB"),
         "idle": _number("idle_cpu_share", form="{:.1%}"),
     },
+    "rest": {
+        "looks a second": _number("looks_per_second", form="{:.2f}"),
+        "share of a core": _number("cpu_share", form="{:.1%}"),
+        "CPU of a look": _number("cpu_seconds_per_look", form="{:.4f} s"),
+        "writes": _number("writes", form="{}"),
+        "memory": _number("rss_mib", form="{:.0f} MiB"),
+    },
     "failover": {
         "other leads": _seconds("other_leads_after_seconds"),
         "other issues": _seconds("other_issues_after_seconds"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from types import ModuleType
 
-from scale import burst, churn, curve, failover, latency, policy, renewal, restart
+from scale import burst, churn, curve, failover, latency, policy, renewal, restart, resting
 
 #: Those that need nothing of an operator but that it obtains certificates.
 FOR_ALL = ("latency", "burst")
@@ -13,6 +13,7 @@ _MODULES: dict[str, ModuleType] = {
     "renewal": renewal,
     "policy": policy,
     "restart": restart,
+    "rest": resting,
     "failover": failover,
     "curve": curve,
     "churn": churn,
@@ -28,6 +29,7 @@ ALL = (
     "policy-1000",
     "restart-1000",
     "restart-10000",
+    "rest-240",
     "failover",
     "curve-10000",
     "churn-1800",

@@ -25,7 +25,9 @@ from certward.stages import stage
 
 Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML, and needs no YAML writer
+_JSON = "application/json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_ONLY_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _TOKEN_SECONDS = 5.0
 _NOT_FOUND, _FORBIDDEN, _CONFLICT, _UNPROCESSABLE, _BAD_REQUEST = 404, 403, 409, 422, 400
@@ -107,16 +109,24 @@ class Client:
         return str(found["metadata"]["resourceVersion"]) if found else ""
 
     def list(
-        self, kind: str, namespace: str = "", *, labels: str = "", may_be_absent: bool = False
+        self,
+        kind: str,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        may_be_absent: bool = False,
+        is_metadata_only: bool = False,
     ) -> Iterator[Object]:
-        """All objects of a kind, page by page; kind and apiVersion are filled in.
+        """All objects of a kind, page by page.
 
         Args:
             kind: as in kinds.py.
             namespace: empty for all.
             labels: a label selector.
             may_be_absent: a kind that the API server does not serve has no objects.
+            is_metadata_only: leave out spec and status.
         """
+        accept = _METADATA_ONLY_LIST if is_metadata_only else _JSON
         token = ""
         while True:
             query = {"limit": str(_PAGE)}
@@ -124,7 +134,7 @@ class Client:
                 query["labelSelector"] = labels
             if token:
                 query["continue"] = token
-            page = self._call("GET", kind, path_of(kind, namespace), query=query)
+            page = self._call("GET", kind, path_of(kind, namespace), query=query, accept=accept)
             if page is None and may_be_absent:
                 return
             if page is None:
@@ -213,8 +223,8 @@ class Client:
         *,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
+        content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> Object | None:
         headers = {"Accept": accept, "User-Agent": self._agent}
         if body is not None:

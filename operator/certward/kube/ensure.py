@@ -140,7 +140,8 @@ class Ensurer:
             Transient, Rejected: the API server could not or would not.
         """
         labels = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
-        return self._known.list_shows(kind, self._client.list(kind, labels=labels, may_be_absent=True), keep=is_new)
+        bodies = self._client.list(kind, labels=labels, may_be_absent=True, is_metadata_only=not is_new)
+        return self._known.list_shows(kind, bodies, keep=is_new)
 
 
 def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:

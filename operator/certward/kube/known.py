@@ -152,7 +152,8 @@ class KnownObjects:
 
         Args:
             kind: the kind.
-            bodies: all of them; what breaks off before the end says nothing of what it has not shown.
+            bodies: all of them, or their metadata where they are not to be kept; what breaks off before the end says
+                nothing of what it has not shown.
             keep: pack what is not known yet, to be compared without being read.
 
         Returns:
@@ -194,8 +195,10 @@ class KnownObjects:
         with self._lock:
             entry, whose = self._of.get(kind, {}).get(ref, (None, None))
             packed, _ = self._packed.get(ref, _NAMED)
-            if entry is None and (keep or packed not in ("", version)):
+            if entry is None and keep:
                 self._packed[ref] = (version, _pack(body))
+            elif entry is None and packed not in ("", version):
+                self._packed[ref] = _NAMED
             elif entry is None and kind in self._kept:
                 self._packed.setdefault(ref, _NAMED)
             elif entry and entry.at < began and entry.version != version:

@@ -163,7 +163,8 @@ class Domains:
         if is_blocked:
             return _BLOCKED_RETRY
         if plan.step is Step.NONE:
-            self._glances.settle(observed, plan, memory, now)
+            latest = self._cache.domain(domain.meta.namespace, domain.meta.name) or domain
+            self._glances.settle(replace(observed, domain=latest), plan, memory, now)
             return plan.again_after
         return self._step(observed, plan, memory, touched)
 

@@ -130,13 +130,16 @@ class Intake:
         """
         for kind in KINDS:
             before = self._cache.versions(kind.kind)
-            listed = []
+            listed, unchanged = [], []
             for body in self._client.list(kind.kind):
+                meta = body["metadata"]
+                key = Key(kind.kind, meta["namespace"], meta["name"])
+                if self._cache.knows(key, meta):
+                    unchanged.append(key)
                 # A list leaves kind and apiVersion out of its items.
-                resource = read({**body, "kind": kind.kind})
-                if resource is not None:
+                elif (resource := read({**body, "kind": kind.kind})) is not None:
                     listed.append(resource)
-            self._take_in(listed, partial(self._cache.replace_all, before, listed))
+            self._take_in(listed, partial(self._cache.replace_all, before, listed, unchanged))
         if not self.synced_at:
             self._list_routes()
         self.synced_at = time.monotonic()
