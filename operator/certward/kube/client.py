@@ -4,7 +4,6 @@ Authentication, kubeconfig, token refresh and TLS are the `kubernetes` package's
 connection pool, because its typed models cost more CPU per call than the rest of a reconcile (and know no CRDs).
 """
 
-import json
 import math
 import threading
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 import urllib3
 from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
@@ -236,7 +236,7 @@ class Client:
                 answer = self._pool.request(
                     method,
                     url,
-                    body=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
+                    body=None if body is None else orjson.dumps(body),
                     headers=headers,
                     timeout=self._timeout,
                     retries=False,
@@ -246,7 +246,7 @@ class Client:
             raise Transient("APIServerUnavailable", f"the API server did not answer: {type(error).__name__}") from error
         self._count(method, kind, answer.status)
         if answer.status < _BAD_REQUEST:
-            parsed: Object = json.loads(answer.data)
+            parsed: Object = orjson.loads(answer.data)
             return parsed
         if refusal := _error(method, kind, path, answer.status, answer.data):
             raise refusal
@@ -270,7 +270,7 @@ class Client:
 def _error(method: str, kind: str, path: str, status: int, data: bytes) -> OperatorError | None:
     """What an error answer means; None for 'not there', which each caller expects."""
     try:
-        message = str(json.loads(data).get("message", ""))
+        message = str(orjson.loads(data).get("message", ""))
         is_about_an_object = True
     except (ValueError, AttributeError):
         message = data[:200].decode(errors="replace")

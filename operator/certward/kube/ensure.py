@@ -1,9 +1,10 @@
 """Making the cluster hold what was rendered: written only where it differs, never over somebody else's object."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import orjson
 
 from certward.errors import Blocked, Conflict, Rejected
 from certward.kube.client import Client, Object
@@ -150,9 +151,9 @@ def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
     By it is seen what the manifest no longer has and the live object still does: a field that is left over within an
     item of a list looks like a default of the API server.
     """
-    told = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    told = orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)
     meta = manifest["metadata"]
-    mark = {ANNOTATION_RENDERED: hashlib.sha256(told.encode()).hexdigest()[:16]}
+    mark = {ANNOTATION_RENDERED: hashlib.sha256(told).hexdigest()[:16]}
     return {**manifest, "metadata": {**meta, "annotations": {**(meta.get("annotations") or {}), **mark}}}
 
 

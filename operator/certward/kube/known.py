@@ -5,13 +5,14 @@ every so often, by label, page by page. One that is made when a replica begins t
 object has been compared: so a new leader compares ten thousand hosts without reading their objects one by one.
 """
 
-import json
 import math
 import threading
 import time
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+
+import orjson
 
 from certward.errors import OperatorError
 from certward.names import LABEL_APP, LABEL_DOMAIN
@@ -105,7 +106,7 @@ class KnownObjects:
             at = self._kept.get(ref[0], -math.inf)
         if not packed or time.monotonic() - at > _LIST_BELIEVED:
             return None
-        body: Mapping[str, Any] = json.loads(zlib.decompress(packed))
+        body: Mapping[str, Any] = orjson.loads(zlib.decompress(packed))
         return body
 
     def is_unlisted(self, ref: Ref) -> bool:
@@ -228,4 +229,4 @@ def _pack(body: Mapping[str, Any]) -> bytes:
     kept = {name: value for name, value in body.items() if name != "status"}
     wanted = (*_KEPT_META, "deletionTimestamp")
     kept["metadata"] = {name: body["metadata"][name] for name in wanted if name in body["metadata"]}
-    return zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), 1)
+    return zlib.compress(orjson.dumps(kept), 1)

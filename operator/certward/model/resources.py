@@ -42,7 +42,7 @@ def parse_time(text: str) -> datetime:
 
 def format_time(at: datetime) -> str:
     """Aware datetime -> RFC 3339 with seconds, as metav1.Time writes it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 @dataclass(frozen=True, slots=True)
