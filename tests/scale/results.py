@@ -161,8 +161,8 @@ def markdown(results: Iterable[Result]) -> Iterator[str]:
         yield ""
     for where in dict.fromkeys(_where(result) for result in all_of):
         of_it = [result for result in all_of if _where(result) == where]
-        labels = ", ".join(f"{_label(result)} ({result['machine']['load_before']:.1f})" for result in of_it)
-        yield f"{where}. With the load of the machine before each: {labels}."
+        labels = ", ".join(f"{_label(result)} ({_state(result['machine'])})" for result in of_it)
+        yield f"{where}. With the machine's load before each, and what it took for a fixed piece of work: {labels}."
 
 
 def _row(label: str, result: Result, columns: Mapping[str, Callable[[Mapping[str, Any]], str]]) -> str:
@@ -194,6 +194,12 @@ def _curve(result: Result) -> Iterator[str]:
 
 def _label(result: Result) -> str:
     return result["scenario"] if result["operator"] == "certward" else f"{result['scenario']} ({result['operator']})"
+
+
+def _state(machine: Mapping[str, Any]) -> str:
+    """How busy the machine was, and how quick it was then."""
+    yardstick = machine.get("yardstick_seconds")
+    return f"{machine['load_before']:.1f}" + (f", {yardstick * 1000:.0f} ms" if yardstick else "")
 
 
 def _where(result: Result) -> str:
