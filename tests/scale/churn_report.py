@@ -22,7 +22,8 @@ _WATCHED = {
 #: For information: they are not what is measured. Pebble keeps every order and certificate in memory for ever.
 _TOLD = {"traefik_rss_mib": "Traefik, MiB", "pebble_rss_mib": "Pebble, MiB"}
 CRITERION = (
-    "growing: a line by least squares through all that comes after the first tenth rises over the run by more than "
+    "growing: a line by least squares through all that comes after the first tenth rises over the run, and the last "
+    "tenth lies above the beginning, by more than "
     f"{_MEMORY_MIB:g} MiB and {_MEMORY_SHARE:.0%} of the beginning (memory), {_COUNT:g} (threads, handles, due keys) "
     f"or {_AGE:g} s (age), and its slope is more than {trend.ERRORS:g} standard errors above 0; or a due key is older "
     f"than {_AGE_MOST:g} s"

@@ -51,6 +51,13 @@ def test_noise_that_rises_by_chance_is_no_growth():
     assert line.verdict(8.0) == "flat"
 
 
+def test_a_step_within_what_is_allowed_is_no_growth():
+    line = trend.of(TIMES, [42.0 if at > LENGTH / 2 else 38.0 for at in TIMES], LENGTH)
+    assert line.growth > 5.0
+    assert line.verdict(5.0) == "flat"
+    assert line.verdict(3.0) == "growing"
+
+
 def test_warming_up_is_no_growth():
     values = [100.0 + min(at, 120.0) for at in TIMES]  # all of it in the first two minutes
     assert trend.of(TIMES, values, LENGTH).verdict(8.0) == "flat"
