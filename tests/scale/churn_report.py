@@ -99,6 +99,7 @@ def show(figures: Mapping[str, Any], console: Console) -> None:
     console.print(f"[dim]{figures['criterion']}[/dim]", highlight=False)
     _show_operations(figures, console)
     _show_left(figures["left"], console)
+    _show_grown(figures["grown"], console)
     console.print(f"verdict: [bold]{figures['verdict']}[/bold]; failures: {len(figures['failures'])}", highlight=False)
 
 
@@ -113,6 +114,16 @@ def _show_operations(figures: Mapping[str, Any], console: Console) -> None:
     states = sorted({state for each in figures["samples"] for state in each["sockets"]})
     most = {state: max(each["sockets"].get(state, 0) for each in figures["samples"]) for state in states}
     console.print(f"sockets at most: {', '.join(f'{count} {state}' for state, count in most.items())}", highlight=False)
+
+
+def _show_grown(grown: Mapping[str, Any], console: Console) -> None:
+    malloc = ", ".join(f"{name.replace('_', ' ')} {size / 2**20:+.1f} MiB" for name, size in grown["malloc"].items())
+    types = ", ".join(f"{name} {count:+d}" for name, count in list(grown["by_type"].items())[:8])
+    console.print(
+        f"inside, before the churn to its end: {grown['objects']:+d} objects, {grown['blocks']:+d} blocks of Python; "
+        f"malloc: {malloc or 'not told'}; most: {types or 'none'}",
+        highlight=False,
+    )
 
 
 def _show_left(left: Mapping[str, Any], console: Console) -> None:
