@@ -58,6 +58,7 @@ def measure(stand: Stand, size: int) -> Figures:
                 "domains": len(population.domains),
                 **_churn(stand, churning, population, size),
             }
+            figures["grown"] = remains.grown(before, remains.in_memory(stand.cluster, mark))
             figures["left"] = remains.after(stand.cluster, population, mark, before)
         finally:
             stand.cluster.close()

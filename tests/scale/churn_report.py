@@ -22,7 +22,8 @@ _WATCHED = {
 #: For information: they are not what is measured. Pebble keeps every order and certificate in memory for ever.
 _TOLD = {"traefik_rss_mib": "Traefik, MiB", "pebble_rss_mib": "Pebble, MiB"}
 CRITERION = (
-    "growing: a line by least squares through all that comes after the first tenth rises over the run by more than "
+    "growing: a line by least squares through all that comes after the first tenth rises over the run, and the last "
+    "tenth lies above the beginning, by more than "
     f"{_MEMORY_MIB:g} MiB and {_MEMORY_SHARE:.0%} of the beginning (memory), {_COUNT:g} (threads, handles, due keys) "
     f"or {_AGE:g} s (age), and its slope is more than {trend.ERRORS:g} standard errors above 0; or a due key is older "
     f"than {_AGE_MOST:g} s"
@@ -98,6 +99,7 @@ def show(figures: Mapping[str, Any], console: Console) -> None:
     console.print(f"[dim]{figures['criterion']}[/dim]", highlight=False)
     _show_operations(figures, console)
     _show_left(figures["left"], console)
+    _show_grown(figures["grown"], console)
     console.print(f"verdict: [bold]{figures['verdict']}[/bold]; failures: {len(figures['failures'])}", highlight=False)
 
 
@@ -112,6 +114,16 @@ def _show_operations(figures: Mapping[str, Any], console: Console) -> None:
     states = sorted({state for each in figures["samples"] for state in each["sockets"]})
     most = {state: max(each["sockets"].get(state, 0) for each in figures["samples"]) for state in states}
     console.print(f"sockets at most: {', '.join(f'{count} {state}' for state, count in most.items())}", highlight=False)
+
+
+def _show_grown(grown: Mapping[str, Any], console: Console) -> None:
+    malloc = ", ".join(f"{name.replace('_', ' ')} {size / 2**20:+.1f} MiB" for name, size in grown["malloc"].items())
+    types = ", ".join(f"{name} {count:+d}" for name, count in list(grown["by_type"].items())[:8])
+    console.print(
+        f"inside, before the churn to its end: {grown['objects']:+d} objects, {grown['blocks']:+d} blocks of Python; "
+        f"malloc: {malloc or 'not told'}; most: {types or 'none'}",
+        highlight=False,
+    )
 
 
 def _show_left(left: Mapping[str, Any], console: Console) -> None:

@@ -72,6 +72,19 @@ def after(cluster: Cluster, population: Population, mark: str, before: dict[str,
     }
 
 
+def grown(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """By how much a process has grown between two looks into it, in objects, blocks of Python and bytes of malloc.
+
+    Where bytes that are free grow, and blocks do not, memory is in pieces and not lost.
+    """
+    return {
+        "blocks": now["blocks"] - before["blocks"],
+        "malloc": {name: count - before["malloc"][name] for name, count in now["malloc"].items()},
+        "objects": now["objects"] - before["objects"],
+        "by_type": _grown(before["by_type"], now["by_type"]),
+    }
+
+
 def _staying(find: Callable[[], list[str]]) -> list[str]:
     """What is still found when it had its time to go."""
     with contextlib.suppress(following.TooLate):

@@ -38,8 +38,12 @@ class Trend:
     most: float
 
     def verdict(self, limit: float) -> str:
-        """`growing` where the line rises by more than the limit and the slope is no noise; else `flat`."""
-        return GROWING if self.growth > limit and self.slope > ERRORS * self.error else FLAT
+        """`growing` where line and means rise by more than the limit and the slope is no noise; else `flat`.
+
+        A line through one step, such as that of a pool of threads which gets its last ones, rises by half more than it.
+        """
+        is_rising = min(self.growth, self.end - self.beginning) > limit
+        return GROWING if is_rising and self.slope > ERRORS * self.error else FLAT
 
 
 def of(seconds: Sequence[float], values: Sequence[float], length: float) -> Trend:

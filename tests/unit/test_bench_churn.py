@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from certward.runtime.queue import WorkQueue
-from scale import churn_report, results, trend
+from scale import churn_report, remains, results, trend
 from scale.churning import told
 from scale.declared import OneApp, OneDomain, Place
 from scale.inside import looking_inside
@@ -49,6 +49,13 @@ def test_noise_that_rises_by_chance_is_no_growth():
     assert line.growth > 8.0
     assert line.slope < trend.ERRORS * line.error
     assert line.verdict(8.0) == "flat"
+
+
+def test_a_step_within_what_is_allowed_is_no_growth():
+    line = trend.of(TIMES, [42.0 if at > LENGTH / 2 else 38.0 for at in TIMES], LENGTH)
+    assert line.growth > 5.0
+    assert line.verdict(5.0) == "flat"
+    assert line.verdict(3.0) == "growing"
 
 
 def test_warming_up_is_no_growth():
@@ -122,6 +129,7 @@ def figures(**left: object) -> dict[str, object]:
     times = {"renew": {"min": 1.0, "median": 1.0, "p90": 1.0, "p99": 1.0, "max": 1.0}}
     told_of_it = {"seconds": 1800, "domains": 72, "rate_per_second": 2.0, "failures": [], "settled_seconds": times}
     run = {**done, **told_of_it, **churn_report.trends(taken, LENGTH), "samples": taken}
+    run["grown"] = {"objects": 5, "blocks": 9, "malloc": {"free": 2**20}, "by_type": {"builtins.dict": 5}}
     return {**run, "left": {**nothing, **more, **left}}
 
 
@@ -142,7 +150,9 @@ def test_what_is_left_is_named(left, words):
 def test_a_run_is_shown_and_is_a_row_of_the_table(capsys):
     told_all = {**figures(), "wrong": []}
     churn_report.show(told_all, Console(width=160))
-    assert "verdict: flat" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "verdict: flat" in shown
+    assert "malloc: free +1.0 MiB; most: builtins.dict +5" in " ".join(shown.split())
     machine = {"cpu": "A CPU", "cores": 2, "kernel": "6.1", "load_before": 0.5}
     result = {"scenario": "churn-1800", "operator": "certward", "date": "2026-11-26T10:00:00", "machine": machine}
     lines = list(results.markdown([{**result, "figures": told_all}]))
@@ -192,6 +202,10 @@ def test_what_names_the_deleted_is_found_in_the_attribute_that_holds_it():
     }
     assert found["strings"] >= 1
     assert found["by_type"]["builtins.dict"] > 0
+    kept = [bytes([number % 256]) * 3000 for number in range(10_000)]
+    more = remains.grown(found, looking_inside.look(mark))
+    assert more["blocks"] >= len(kept)
+    assert not more["malloc"] or more["malloc"]["in_use"] > 2500 * len(kept)
     assert looking_inside.look(f"{mark}-nowhere")["holders"] == {}
 
 

@@ -4,10 +4,12 @@ The file `look-ask.json` beside the process's kubeconfig says what is looked for
 this costs nothing. It runs inside of the operator, so it needs the standard library only.
 """
 
+import ctypes
 import gc
 import json
 import os
 import signal
+import sys
 from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,11 +43,13 @@ def look(mark: str) -> dict[str, Any]:
     """What lives, and what of it names the mark.
 
     Returns:
-        `objects`: how many there are, `by_type`: of which types most; `holders`: Class.attribute of the operator's own
-        classes: how many entries of it name the mark; `strings`: texts anywhere that hold it, `bytes` in all, and
-        `in_types`: what refers to them.
+        `blocks`: of memory that Python has given out, texts and numbers included; `malloc`: what the C library has
+        given out and what it keeps; `objects`: how many there are, `by_type`: of which types most; `holders`:
+        Class.attribute of the operator's own classes: how many entries of it name the mark; `strings`: texts anywhere
+        that hold it, `bytes` in all, and `in_types`: what refers to them.
     """
     gc.collect()
+    blocks, memory = sys.getallocatedblocks(), _malloc()
     alive = gc.get_objects()
     types = Counter(_name(each) for each in alive)
     # At first: looking at attributes makes dictionaries that were not among what is followed.
@@ -57,6 +61,8 @@ def look(mark: str) -> dict[str, Any]:
                 if isinstance(value, _CONTAINERS) and (found := _entries(value, mark)):
                     holders[f"{_name(each)}.{attribute}"] += found
     return {
+        "blocks": blocks,
+        "malloc": memory,
         "objects": len(alive),
         "by_type": dict(types.most_common(_MOST_TYPES)),
         "holders": dict(holders.most_common()),
@@ -64,6 +70,27 @@ def look(mark: str) -> dict[str, Any]:
         "bytes": size,
         "in_types": dict(referring.most_common(_MOST_TYPES)),
     }
+
+
+class _MallInfo(ctypes.Structure):
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+def _malloc() -> dict[str, int]:
+    """Bytes in all arenas of glibc (mallinfo2(3), since 2.33); empty with another C library."""
+    try:
+        ask = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return {}
+    ask.restype = _MallInfo
+    told = ask()
+    return {"in_use": told.uordblks, "free": told.fordblks, "mapped": told.hblkhd}
 
 
 def _name(one: object) -> str:
