@@ -15,6 +15,12 @@ KIND_NAME := certward
 OTHER_PLANES := envoy-gateway contour
 STORY := $(foreach part,lifecycle routing obstacles tls_defaults policy_changes policy_conflicts policy_matrix manual platform, \
   tests/e2e/test_e2e_$(part).py)
+# Processes of pytest that share the tests of `make test`, each with a cluster of its own: most of the time is waiting.
+WORKERS ?= 2
+# A file's tests stay together and in their order; files are handed out in the order of tests/side_by_side.py.
+SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# The same tests by each of several workers, which are told another ingress controller each.
+EACH_PLANE := --dist each $(foreach plane,$(OTHER_PLANES),--tx popen//env:INGRESS=$(plane))
 # Programs that tests need beside those of the cluster.
 TEST_PROGRAMS := promtool prometheus chromium
 comma := ,
@@ -46,17 +52,16 @@ check: .venv/.synced ## lint, types, import contracts and the fast tests; no clu
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q -m 'not cluster' tests/unit tests/golden tests/property tests/cluster
+	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal -m 'not cluster' tests/unit tests/golden tests/property tests/cluster
 
-test: .venv/.synced ## the whole test suite on the local cluster with Traefik, then the story of a host on the others
+test: .venv/.synced ## the whole test suite on local clusters with Traefik, then the story of a host on the others; WORKERS=2
 	@INGRESS=traefik,$(subst $(space),$(comma),$(OTHER_PLANES)) $(CLUSTER_CLI) fetch $(TEST_PROGRAMS)
 	@status=0; \
-	echo '== the whole suite on traefik'; INGRESS=traefik $(BIN)/python -m pytest || status=$$?; \
-	for plane in $(OTHER_PLANES); do \
-	  if [ $$status -ne 0 ]; then echo "== a run before this one has failed"; fi; \
-	  echo "== the story of a host on $$plane"; \
-	  INGRESS=$$plane $(BIN)/python -m pytest $(STORY) || status=$$?; \
-	done; exit $$status
+	echo '== the whole suite on traefik, by $(WORKERS) workers'; INGRESS=traefik $(BIN)/python -m pytest $(SIDE_BY_SIDE) || status=$$?; \
+	if [ $$status -ne 0 ]; then echo '== the run before this one has failed'; fi; \
+	echo '== the story of a host on $(subst $(space), and ,$(OTHER_PLANES)), side by side'; \
+	$(BIN)/python -m pytest $(EACH_PLANE) $(STORY) || status=$$?; \
+	exit $$status
 
 e2e: .venv/.synced ## the end-to-end tests, also of another INGRESS; CLUSTER=local, kind or current (the current context)
 	@case '$(CLUSTER)' in local) $(CLUSTER_CLI) fetch;; kind) $(MAKE) kind-cluster;; current) ;; *) echo 'CLUSTER=$(CLUSTER): must be local, kind or current' >&2; exit 2;; esac
@@ -96,15 +101,15 @@ sessions: .venv/.synced ## record docs/sessions on the local cluster, which has 
 pictures: .venv/.synced ## take the pictures of docs/dashboard.md, in the browser of the tests; no cluster
 	@PYTHONPATH=tests $(BIN)/python docs/generate/dashboard_images.py
 
-bench: .venv/.synced ## measure on the local cluster; SCENARIO="burst-1000 renewal-1000" or all; OPERATOR=cert-manager
+bench: .venv/.synced ## measure on the local cluster; SCENARIO="burst-1000 churn-1800" or all; OPERATOR=cert-manager
 	@$(BIN)/python tests/scale run $(SCENARIO) $(if $(OPERATOR),--operator $(OPERATOR))
 
 cluster-up: .venv/.synced ## the local cluster; OPERATORS=0..5 INGRESS=traefik,contour,... CLUSTER_OPERATOR_CONFIG_PATCH=FILE
 	@$(CLUSTER_CLI) up
 
-cluster-down: .venv/.synced ## stop the local cluster and forget its data
+cluster-down: .venv/.synced ## stop the local cluster, and those of test workers, and forget their data
 	@$(CLUSTER_CLI) down
 
 clean: cluster-down ## cluster-down, and the caches in this folder; .venv and the user's cache stay
-	@rm -rf .cluster .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	@rm -rf .cluster .cluster-gw* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
 	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,6 +14,7 @@ from pathlib import Path
 import kopf
 
 from certward import __version__, logs
+from certward.arenas import share_arenas
 from certward.config import load
 from certward.errors import ConfigError, OperatorError
 from certward.handlers import lifecycle, watch
@@ -69,6 +70,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Run the operator; returns the exit status."""
     arguments = parse_arguments(argv)
+    share_arenas()
     logs.set_up(arguments.log_level, arguments.log_format)
     try:
         config = load(arguments.config)

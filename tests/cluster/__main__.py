@@ -1,7 +1,7 @@
 """`python tests/cluster/__main__.py up|down|env|status`: the local cluster from a shell; usually by `make`.
 
 up      bring the cluster into the state that OPERATORS, INGRESS and CLUSTER_OPERATOR_CONFIG_PATCH wish for
-down    end it and forget its data
+down    end it and forget its data; also those that test workers have left
 env     print the environment file
 status  print each part with its process id
 fetch   build or fetch the programs that up would need, and those that are named
@@ -18,7 +18,7 @@ from cluster import processes, progress
 from cluster import up as cluster_up
 from cluster.environment import read
 from cluster.errors import ClusterError
-from cluster.paths import default_state
+from cluster.paths import default_state, states
 from cluster.wish import from_environment
 
 
@@ -49,7 +49,8 @@ def _up() -> int:
 
 
 def _down() -> int:
-    cluster_up.down()
+    for state in states():
+        cluster_up.down(state)
     progress.say("the cluster is down")
     return 0
 

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from cluster.wish import Wish
 
 NAMESPACE = "certward-system"
 SERVICE_ACCOUNT = "certward"
+#: In the environment of whoever brings the cluster up: folders of Python for the operator's process.
+PYTHONPATH = "CLUSTER_OPERATOR_PYTHONPATH"
 _TARGET = "127.0.0.1"
 
 
@@ -102,6 +105,8 @@ def replica(state: State, ports: Ports, name: str) -> Part:
         "PYTHONUNBUFFERED": "1",
         # So that a changed operator is started anew; it reads this nowhere.
         "CERTWARD_CLUSTER_SOURCES": _sources(),
+        # Python of somebody else's in the same process, as a sitecustomize: the bench looks into it so.
+        **({"PYTHONPATH": os.environ[PYTHONPATH]} if os.environ.get(PYTHONPATH) else {}),
     }
     return Part(
         name,

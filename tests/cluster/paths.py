@@ -8,12 +8,31 @@ from pathlib import Path
 SOURCES = Path(__file__).resolve().parent
 CHECKOUT = SOURCES.parent.parent
 
+#: What the folder of a worker's cluster, and a worker, are called; a number follows.
+_OF_WORKER, _WORKER = ".cluster-", "gw"
+
 
 @dataclass(frozen=True)
 class State:
-    """The files of one cluster, all beneath `root`; removing `root` forgets the cluster."""
+    """The files of one cluster, all beneath `root`; removing `root` forgets the cluster.
+
+    Attributes:
+        root: the folder of these files, in the checkout or, of a test worker's cluster, in a folder there.
+        number: which of the checkout's clusters it is: 0 is the one that people use, the workers' are 1 and on.
+    """
 
     root: Path
+    number: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """The folder that `root` lies in, which stays when the cluster is forgotten."""
+        return self.root.parent
+
+    @property
+    def checkout(self) -> Path:
+        """The checkout that it is a cluster of."""
+        return self.folder.parent if self.number else self.folder
 
     @property
     def env(self) -> Path:
@@ -24,6 +43,11 @@ class State:
     def pids(self) -> Path:
         """A folder with one file for each part, which holds its process id."""
         return self.root / "pids"
+
+    @property
+    def ports(self) -> Path:
+        """The port of each listener, in JSON."""
+        return self.root / "ports.json"
 
     @property
     def logs(self) -> Path:
@@ -61,6 +85,17 @@ def default_state() -> State:
     return State(CHECKOUT / ".cluster")
 
 
+def worker_state(worker: str) -> State:
+    """Return the state of the cluster that one of several test workers has for itself; pytest-xdist calls it `gw0`."""
+    return State(CHECKOUT / f"{_OF_WORKER}{worker}" / "state", 1 + int(worker.removeprefix(_WORKER)))
+
+
+def states() -> list[State]:
+    """Return the state of this checkout's cluster, and those of its test workers that there have been."""
+    found = sorted(CHECKOUT.glob(f"{_OF_WORKER}{_WORKER}*"))
+    return [default_state(), *(worker_state(folder.name.removeprefix(_OF_WORKER)) for folder in found)]
+
+
 def cache() -> Path:
     """Return the user's cache for what is expensive to make and the same in every checkout."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -71,10 +106,10 @@ def service_network(state: State) -> str:
     """Return the first two octets of the ClusterIPs, `127.N`, with N from 64 to 191 by the checkout's path.
 
     Loopback addresses let a Service's ClusterIP be a listening process without kube-proxy, and the hash keeps
-    two checkouts on one machine apart.
+    two checkouts on one machine apart. The clusters of one checkout have networks that follow one another.
     """
-    digest = hashlib.sha256(str(state.root.parent.resolve()).encode()).digest()
-    return f"127.{64 + int.from_bytes(digest[:8], 'big') % 128}"
+    digest = hashlib.sha256(str(state.checkout.resolve()).encode()).digest()
+    return f"127.{64 + (int.from_bytes(digest[:8], 'big') + state.number) % 128}"
 
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> None:

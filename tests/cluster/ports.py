@@ -1,12 +1,15 @@
 """Free ports, remembered so that every part keeps its own over restarts."""
 
+import contextlib
+import fcntl
 import json
 import random
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.errors import ClusterError
-from cluster.paths import write_atomically
+from cluster.paths import cache, write_atomically
 
 # Below the range from which Linux takes the ports of outgoing connections (32768 and up), so that a part
 # which is down for a moment finds its port still free.
@@ -33,12 +36,7 @@ class Ports:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known: dict[str, int] = {}
-        if file.exists():
-            try:
-                self._known = {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
-            except (ValueError, AttributeError):
-                self._known = {}  # not ours any more; new ports are as good
+        self._known = _read(file)
 
     def get(self, name: str) -> int:
         """Return the listener's port; it is picked and remembered at the first call."""
@@ -48,10 +46,35 @@ class Ports:
 
     def pick(self, name: str) -> int:
         """Give the listener another free port, remember and return it."""
-        taken = set(self._known.values())
-        for port in random.sample(range(_LOWEST, _HIGHEST), 200):
-            if port not in taken and is_free(port):
-                self._known[name] = port
-                write_atomically(self._file, json.dumps(self._known, indent=1, sort_keys=True))
-                return port
+        with _taken_elsewhere(self._file.absolute()) as others:
+            taken = others | set(self._known.values())
+            for port in random.sample(range(_LOWEST, _HIGHEST), 200):
+                if port not in taken and is_free(port):
+                    self._known[name] = port
+                    write_atomically(self._file, json.dumps(self._known, indent=1, sort_keys=True))
+                    return port
         raise ClusterError(f"no free port between {_LOWEST} and {_HIGHEST} for {name}: is something leaking listeners?")
+
+
+@contextlib.contextmanager
+def _taken_elsewhere(file: Path) -> Iterator[set[int]]:
+    """The ports of all other clusters of this user, in any checkout, also of what does not listen yet or just now.
+
+    Two clusters that start at the same time would give one port to two listeners now and then. So their files are
+    listed in the user's cache, as long as they are there; while this context lasts, nobody else picks a port.
+    """
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "clusters").open("a+") as listed:
+        fcntl.flock(listed, fcntl.LOCK_EX)
+        listed.seek(0)
+        others = [other for other in map(Path, listed.read().splitlines()) if other != file and other.exists()]
+        yield {port for other in others for port in _read(other).values()}
+        listed.truncate(0)
+        listed.writelines(f"{each}\n" for each in [*others, file])
+
+
+def _read(file: Path) -> dict[str, int]:
+    try:
+        return {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}  # there is none yet, or it is not ours any more; new ports are as good

@@ -22,7 +22,7 @@ from cluster import (
 from cluster.dataplane import entry
 from cluster.errors import ClusterError
 from cluster.part import Part
-from cluster.paths import SOURCES, State, default_state, service_network
+from cluster.paths import State, default_state, service_network
 from cluster.ports import Ports, is_free
 from cluster.supervisor import Supervisor
 from cluster.wish import Wish
@@ -38,7 +38,7 @@ def up(wish: Wish, state: State | None = None) -> dict[str, str]:
     from there.
     """
     state = state or default_state()
-    with _alone():
+    with _alone(state):
         _require_linux()
         kube.endpoint_address(wish)  # before anything is built for nothing
         fetch(wish)
@@ -66,7 +66,7 @@ def fetch(wish: Wish, more: Iterable[str] = ()) -> None:
 def down(state: State | None = None) -> None:
     """End every process of the cluster and forget its data; the user's cache stays."""
     state = state or default_state()
-    with _alone():
+    with _alone(state):
         found = processes.everything(state)
         operators = [process for process in found if operator_process.is_operator(process.name)]
         if found:
@@ -203,14 +203,15 @@ def _require_linux() -> None:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Keep two runs in one checkout apart; the lock is on the folder of sources, so that no file is left."""
-    handle = os.open(SOURCES, os.O_RDONLY)
+def _alone(state: State) -> Iterator[None]:
+    """Keep two runs for one cluster apart; the lock is on the folder that its own is in, so that no file is left."""
+    state.folder.mkdir(exist_ok=True)
+    handle = os.open(state.folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with progress.ticking("another run is at work on this checkout's cluster; waiting for it"):
+            with progress.ticking("another run is at work on this cluster; waiting for it"):
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

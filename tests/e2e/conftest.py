@@ -11,8 +11,7 @@ from e2e.elsewhere import CurrentContext
 from e2e.local import Local
 from e2e.shops import Shop
 from e2e.world import World
-
-_TABLE = pytest.StashKey[list[str]]()
+from side_by_side import Closing
 
 
 @pytest.fixture(scope="session")
@@ -42,17 +41,11 @@ def shop(world: World, seller: Seller) -> Shop:
 
 
 @pytest.fixture(scope="session")
-def table(request: pytest.FixtureRequest) -> list[str]:
-    """Lines for the end of the run: what was accepted and refused."""
-    return request.config.stash.setdefault(_TABLE, [])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print them, sorted, so that a profile's lines stand together."""
-    if lines := config.stash.get(_TABLE, []):
-        terminalreporter.write_sep("=", f"what clients met on {planes.chosen().name}")
-        for line in sorted(set(lines)):
-            terminalreporter.write_line(line)
+def table(closing: Closing) -> Iterator[list[str]]:
+    """Lines for the end of the run: what was accepted and refused; sorted, so that a profile's stand together."""
+    lines: list[str] = []
+    yield lines
+    closing.add(f"what clients met on {planes.chosen().name}", sorted(set(lines)))
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,13 @@ from certward.names import CHALLENGE_PATH
 from cluster.ports import Ports
 from integration.dns_world import Zone
 from integration.web_world import Web, reply
+from side_by_side import own_state
 
 #: Targets as configured: the ingress, a listener that answers as it is told, one where nothing listens, one that hangs.
 INGRESS, LISTENER, CLOSED, HANGING = "127.0.0.1", "127.0.0.41", "127.0.0.42", "127.0.0.43"
-#: No target: whoever connects to it has been led where strangers must not lead.
-INSIDE = "127.0.0.44"
+#: No target: whoever connects to it has been led where strangers must not lead. Each worker has another one, since what
+#: listens at its port 80 is this worker's alone.
+INSIDE = f"127.0.{own_state().number}.44"
 PAGE = b"<html><form>Log in, please</form></html>"
 
 

@@ -5,10 +5,12 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from kubernetes import client
 
 from cluster import operator_process, processes
 from cluster.handle import Cluster
@@ -45,6 +47,12 @@ def orders_in_status(cluster: Cluster, namespace: str) -> dict[str, str]:
         for name, one in observer.domains(cluster, namespace).items()
     }
     return {name: url.rpartition("/")[2] for name, url in urls.items() if url}
+
+
+def account_url(cluster: Cluster) -> str:
+    """The URL of the account at the CA, as it stands beside its key."""
+    secret = client.CoreV1Api(cluster.api).read_namespaced_secret("certward-account-pebble", operator_process.NAMESPACE)
+    return str(secret.metadata.annotations["certward.dev/account-url"])
 
 
 def test_an_operator_killed_at_random_moments_loses_no_order_and_no_key(cluster: Cluster) -> None:
@@ -151,7 +159,7 @@ def test_a_ca_that_lost_all_it_knew_is_used_again(cluster: Cluster) -> None:
     namespace = observer.new_shop(cluster, "no-ca")
     observer.apply(cluster, namespace, observer.domain("old", namespace))
     old = observer.until_settled(cluster, namespace, ["old"])["old"]
-    roots = observer.roots(cluster)
+    roots, lost = observer.roots(cluster), account_url(cluster)
 
     cluster.kill("pebble")
     observer.apply(cluster, namespace, observer.domain("new", namespace))
@@ -178,6 +186,16 @@ def test_a_ca_that_lost_all_it_knew_is_used_again(cluster: Cluster) -> None:
     assert found["old"]["status"] == old["status"]
     assert observer.https_status(cluster, observer.hostname("old", namespace), roots) == 200
     assert observer.https_status(cluster, observer.hostname("new", namespace), observer.roots(cluster)) == 200
+
+    # A restarted operator, another replica and a backup find the new account beside its key.
+    now = cluster.wait_for(lambda: {account_url(cluster)} - {lost}, 10, "the account's URL is the new one")
+    pebble = observer.Growing(Path(cluster.env["CLUSTER_LOGS"]) / "pebble.log")
+    cluster.kill("certward-0")
+    cluster.up()
+    observer.apply(cluster, namespace, observer.domain("later", namespace))
+    observer.until_settled(cluster, namespace, ["later"])
+    assert {account_url(cluster)} == now
+    assert not [line for line in pebble.lines() if "/sign-me-up ->" in line]
 
 
 def test_an_order_that_the_ca_has_forgotten_is_placed_anew(cluster: Cluster) -> None:

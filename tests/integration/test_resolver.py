@@ -188,6 +188,16 @@ def test_what_is_not_there_is_kept_too(zone):
     assert resolver.ipv4("gone.test") == Found(ipv4("192.0.2.1"))
 
 
+def test_answers_whose_time_is_over_do_not_pile_up(zone, monkeypatch):
+    monkeypatch.setattr("certward.probe.resolver._SWEPT_AT", 8)
+    clock = Clock()
+    resolver = resolver_of(zone, per_second=10_000, clock=clock)
+    for number in range(60):
+        resolver.ipv4(f"{number}.test")
+        clock.now += 0.25  # four a second, each for a second
+        assert len(resolver._cache) <= 10
+
+
 def test_the_cache_does_not_grow_without_end(zone, monkeypatch):
     monkeypatch.setattr("certward.probe.resolver._CACHE_MAX", 5)
     resolver = resolver_of(zone, per_second=10_000, clock=Clock())

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cluster.binaries import binary
-from cluster.paths import CHECKOUT, State, service_network
+from cluster.paths import CHECKOUT, State, default_state, service_network, worker_state
 from cluster.waiting import wait_for
 from integration.typed_page import Shell, Step, steps
 
@@ -33,17 +33,18 @@ _SLOW = {"make cluster-up": 1500.0, "make demo": 1500.0}
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of what is in the checkout; its cluster is down in the end, whatever happened."""
     folder = tmp_path_factory.mktemp("clone")
-    taken = service_network(State(CHECKOUT / ".cluster"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+    taken = {service_network(default_state()), *(service_network(worker_state(f"gw{n}")) for n in range(workers))}
     names = (f"certward{number}" for number in range(100))
-    made = next(folder / name for name in names if service_network(State(folder / name / ".cluster")) != taken)
+    made = next(folder / name for name in names if service_network(State(folder / name / ".cluster")) not in taken)
     shutil.copytree(CHECKOUT, made, ignore=_left_out, symlinks=True)
     yield made
     subprocess.run(["make", "cluster-down"], cwd=made, env=environment(), capture_output=True, check=False)
 
 
 def _left_out(folder: str, names: list[str]) -> set[str]:
-    top = _LEFT_OUT & set(names) if Path(folder) == CHECKOUT else set()
-    return top | _LEFT_OUT_ANYWHERE(folder, names)
+    top = {name for name in names if name in _LEFT_OUT or name.startswith(".cluster-")}
+    return (top if Path(folder) == CHECKOUT else set()) | _LEFT_OUT_ANYWHERE(folder, names)
 
 
 @pytest.fixture

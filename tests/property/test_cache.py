@@ -83,13 +83,16 @@ class CacheMachine(RuleBasedStateMachine):
         if gone is not None:
             assert {key_of(other) for other in self._conflicting(gone)} <= told
 
-    @rule(resources=st.lists(DOMAINS, max_size=4))
-    def replace_all(self, resources):
+    @rule(resources=st.lists(DOMAINS, max_size=4), data=st.data())
+    def replace_all(self, resources, data):
+        known = {key: value for key, value in self.model.items() if key.kind == "Domain"}
+        kept = {key for key in sorted(known) if data.draw(st.booleans(), "is listed as it is known")}
         listed = {key_of(resource): self._newer(resource) for resource in resources}
-        told = self.cache.replace_all(self.cache.versions("Domain"), listed.values())
-        gone = {key for key in self.model if key.kind == "Domain" and key not in listed}
-        assert gone | set(listed) <= told
-        self.model = {key: value for key, value in self.model.items() if key.kind != "Domain"} | listed
+        kept -= listed.keys()
+        told = self.cache.replace_all(self.cache.versions("Domain"), listed.values(), kept)
+        assert (known.keys() - listed.keys() - kept) | set(listed) <= told
+        others = {key: value for key, value in self.model.items() if key.kind != "Domain"}
+        self.model = others | {key: known[key] for key in kept} | listed
 
     def _domains(self):
         return [value for value in self.model.values() if isinstance(value, Domain)]

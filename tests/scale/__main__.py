@@ -2,7 +2,8 @@
 
 A scenario may have a size behind it: burst-200. Without any, the usual ones are run; `all` runs everything. Figures are
 printed and kept in build/bench/; `python tests/scale table` prints what is kept as Markdown. The cluster is brought up
-and taken down again, unless it was up before. It ends with 1 when a scenario has not come to its end.
+and taken down again, unless it was up before. It ends with 1 when a scenario has not come to its end, or has
+found something amiss.
 """
 
 import argparse
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(stand: Stand, scenario: Scenario, folder: Path) -> bool:
-    """Measure, show and keep one scenario; tells whether it came to its end."""
+    """Measure, show and keep one scenario; tells whether it came to its end and found nothing amiss."""
     load = os.getloadavg()[0]
     stand.console.rule(f"{scenario.name}, {stand.operator}")
     cores = len(os.sched_getaffinity(0))
@@ -72,7 +73,10 @@ def run(stand: Stand, scenario: Scenario, folder: Path) -> bool:
     file = results.keep(scenario.name, stand.operator, figures, stand.cluster, load=load, folder=folder)
     scenario.module.show(figures, stand.console)
     stand.console.print(f"[dim]{_NOTE} Kept in {escape(str(file))}[/dim]", soft_wrap=True)
-    return True
+    wrong = figures.get("wrong") or []
+    for words in wrong:
+        print(f"error: {scenario.name}: {words}", file=sys.stderr, flush=True)
+    return not wrong
 
 
 def _parser() -> argparse.ArgumentParser:

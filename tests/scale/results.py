@@ -115,11 +115,31 @@ _COLUMNS: dict[str, dict[str, Callable[[Mapping[str, Any]], str]]] = {
         "memory": _number("rss_mib", form="{:.0f} MiB"),
         "idle": _number("idle_cpu_share", form="{:.1%}"),
     },
+    "rest": {
+        "looks a second": _number("looks_per_second", form="{:.2f}"),
+        "share of a core": _number("cpu_share", form="{:.1%}"),
+        "CPU of a look": _number("cpu_seconds_per_look", form="{:.4f} s"),
+        "writes": _number("writes", form="{}"),
+        "memory": _number("rss_mib", form="{:.0f} MiB"),
+    },
     "failover": {
         "other leads": _seconds("other_leads_after_seconds"),
         "other issues": _seconds("other_issues_after_seconds"),
         "all proven": _seconds("all_proven_after_seconds"),
         "lost": _number("lost", form="{}"),
+    },
+    "churn": {
+        "memory, beginning": _number("trends", "rss_mib", "beginning", form="{:.1f} MiB"),
+        "middle": _number("trends", "rss_mib", "middle", form="{:.1f} MiB"),
+        "end": _number("trends", "rss_mib", "end", form="{:.1f} MiB"),
+        "a minute": _number("trends", "rss_mib", "slope_per_minute", form="{:+.3f} MiB"),
+        "± error": _number("trends", "rss_mib", "slope_standard_error", form="{:.3f}"),
+        "handles, beginning": _number("trends", "handles", "beginning"),
+        "handles, end": _number("trends", "handles", "end"),
+        "oldest due key": _seconds("trends", "queue_age_seconds", "most"),
+        "operations": _number("operations_total", form="{}"),
+        "amiss": lambda figures: str(len(figures["wrong"])),
+        "verdict": _number("verdict", form="{}"),
     },
 }
 
@@ -141,8 +161,8 @@ def markdown(results: Iterable[Result]) -> Iterator[str]:
         yield ""
     for where in dict.fromkeys(_where(result) for result in all_of):
         of_it = [result for result in all_of if _where(result) == where]
-        labels = ", ".join(f"{_label(result)} ({result['machine']['load_before']:.1f})" for result in of_it)
-        yield f"{where}. With the load of the machine before each: {labels}."
+        labels = ", ".join(f"{_label(result)} ({_state(result['machine'])})" for result in of_it)
+        yield f"{where}. With the machine's load before each, and what it took for a fixed piece of work: {labels}."
 
 
 def _row(label: str, result: Result, columns: Mapping[str, Callable[[Mapping[str, Any]], str]]) -> str:
@@ -174,6 +194,12 @@ def _curve(result: Result) -> Iterator[str]:
 
 def _label(result: Result) -> str:
     return result["scenario"] if result["operator"] == "certward" else f"{result['scenario']} ({result['operator']})"
+
+
+def _state(machine: Mapping[str, Any]) -> str:
+    """How busy the machine was, and how quick it was then."""
+    yardstick = machine.get("yardstick_seconds")
+    return f"{machine['load_before']:.1f}" + (f", {yardstick * 1000:.0f} ms" if yardstick else "")
 
 
 def _where(result: Result) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from types import ModuleType
 
-from scale import burst, curve, failover, latency, policy, renewal, restart
+from scale import burst, churn, curve, failover, latency, policy, renewal, restart, resting
 
 #: Those that need nothing of an operator but that it obtains certificates.
 FOR_ALL = ("latency", "burst")
@@ -13,8 +13,10 @@ _MODULES: dict[str, ModuleType] = {
     "renewal": renewal,
     "policy": policy,
     "restart": restart,
+    "rest": resting,
     "failover": failover,
     "curve": curve,
+    "churn": churn,
 }
 #: What `make bench` runs: some minutes.
 USUAL = ("latency", "burst-50", "burst-200", "failover")
@@ -27,8 +29,10 @@ ALL = (
     "policy-1000",
     "restart-1000",
     "restart-10000",
+    "rest-240",
     "failover",
     "curve-10000",
+    "churn-1800",
 )
 
 

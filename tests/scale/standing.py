@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,8 +45,8 @@ _AT_ONCE = 8
 class Standing:
     """A population in a cluster; from `world`."""
 
-    def __init__(self, stand: Stand, driver: Certward, folder: Path) -> None:
-        self.stand, self.driver = stand, driver
+    def __init__(self, stand: Stand, driver: Certward, folder: Path, patch: Mapping[str, Any]) -> None:
+        self.stand, self.driver, self._patch = stand, driver, patch
         self._core = client.CoreV1Api(stand.cluster.api)
         self._authority = LocalCA()
         self._mirror = Mirror(stand.cluster.api, folder)
@@ -96,7 +96,7 @@ class Standing:
     def converge(self, hostnames: Sequence[str]) -> float:
         """Let the operator run until nothing is left for it to do; returns how many seconds that took."""
         started = time.monotonic()
-        self.stand.cluster.up(operators=1, ingress="none", patch=PATCH)
+        self.stand.cluster.up(operators=1, ingress="none", patch=self._patch)
         todo = set(hostnames)
 
         def settled() -> int:
@@ -152,18 +152,21 @@ def _is_settled(body: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def world(stand: Stand, namespaces: int) -> Iterator[Standing]:
-    """A cluster with no operator, an SNI server in place of its ingress, and namespaces with an App and a policy."""
+def world(stand: Stand, namespaces: int, patch: Mapping[str, Any] = PATCH) -> Iterator[Standing]:
+    """A cluster with no operator, an SNI server in place of its ingress, and namespaces with an App and a policy.
+
+    The operator is going to run with `patch` over its configuration in the local cluster.
+    """
     stand.cluster.up()  # with the ingress, whose definitions stay
     with stand.certward(1):
         pass  # the operator has its account now
-    stand.cluster.up(operators=0, ingress="none", patch=PATCH)
+    stand.cluster.up(operators=0, ingress="none", patch=patch)
     with (
         tempfile.TemporaryDirectory(prefix="certward-bench-") as folder,
         _serving(stand, Path(folder)),
         stand.certward(namespaces) as driver,
     ):
-        standing = Standing(stand, driver, Path(folder))
+        standing = Standing(stand, driver, Path(folder), patch)
         try:
             for namespace in driver.namespaces:
                 standing.set_policy(namespace)
@@ -171,7 +174,7 @@ def world(stand: Stand, namespaces: int) -> Iterator[Standing]:
         finally:
             standing.close()
             # Without its operator, so that what is deleted is not repaired meanwhile.
-            stand.cluster.up(operators=0, ingress="none", patch=PATCH)
+            stand.cluster.up(operators=0, ingress="none", patch=patch)
 
 
 @contextmanager

@@ -161,6 +161,36 @@ def test_what_is_gone_is_believed_to_be_so(shelf, clock):
 
 
 @pytest.mark.usefixtures("clock")
+def test_what_nobody_asks_for_any_more_is_forgotten_and_looked_at_where_somebody_does(shelf):
+    ensurer, gone, there = (
+        Ensurer(shelf, listed_every=600.0, is_free=nobody_knows),
+        manifest(),
+        manifest("y", owner="uid"),
+    )
+    ensurer.absent([ref_of(gone)])
+    ensurer.present([there])
+    ensurer.forget_absent([ref_of(gone), ref_of(there), ("Ingress", "team-a", "x")])
+    assert [list(known) for known in ensurer._known._of.values()] == [[ref_of(there)]]
+    Ensurer(shelf, listed_every=600.0, is_free=nobody_knows).present([gone])
+    assert ensurer.absent([ref_of(gone)]), "not believed to be gone"
+
+
+@pytest.mark.parametrize("is_deleted_by_us", [True, False])
+def test_of_a_namespace_that_is_gone_nothing_is_kept(shelf, clock, is_deleted_by_us):
+    ensurer, wanted = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows), manifest()
+    ensurer.present([wanted])
+    assert ensurer._known._unowned
+    clock[0] += 1.0
+    if is_deleted_by_us:
+        ensurer.absent([ref_of(wanted)])
+        ensurer.forget_absent([ref_of(wanted)])
+    else:
+        ensurer._known.list_shows("Service", [])  # its namespace has taken it along
+    assert ensurer._known._unowned == {}
+    assert ensurer._known._of == {"Service": {}}
+
+
+@pytest.mark.usefixtures("clock")
 def test_objects_of_one_name_in_two_namespaces_or_of_two_kinds_are_two(shelf):
     ensurer, wanted = Ensurer(shelf, listed_every=600.0, is_free=nobody_knows), manifest(owner="uid")
     ensurer.present([wanted])

@@ -44,6 +44,12 @@ class Around:
             nothing, self.cache, self.queue, foreign=nothing, memories=nothing, holding=holding, namespace="sys"
         )
 
+    def has_shop(self):
+        """The App is there."""
+        meta = body()["metadata"] | {"name": "shop", "uid": "uid-shop"}
+        self.intake.changed(body(kind="App", metadata=meta, spec={"service": {"name": "shop", "port": 80}}))
+        self.queue.drop(lambda _: True)
+
     def due(self):
         """All keys that are due, given back at once."""
         found = set()
@@ -106,6 +112,7 @@ def test_an_object_made_anew_is_news_whatever_was_known_of_its_namesake(around):
 
 
 def test_a_burst_of_changes_to_an_app_is_summed_up_once_and_a_long_one_every_so_often(around):
+    around.has_shop()
     around.intake.enqueue([SHOP])
     assert around.waits_for(SHOP) == FIRST
     around.intake.sums_up(SHOP)
@@ -118,6 +125,7 @@ def test_a_burst_of_changes_to_an_app_is_summed_up_once_and_a_long_one_every_so_
 
 
 def test_an_app_that_was_left_alone_for_a_while_is_summed_up_soon(around):
+    around.has_shop()
     around.intake.sums_up(SHOP)
     around.now += LATER
     around.intake.enqueue([SHOP])
@@ -126,6 +134,7 @@ def test_an_app_that_was_left_alone_for_a_while_is_summed_up_soon(around):
 
 def test_one_apps_burst_holds_up_nobody_else(around):
     other = Key("App", "team-b", "shop")
+    around.has_shop()
     around.intake.sums_up(SHOP)
     around.intake.enqueue([WWW, TEAM_A, other, SHOP])
     assert around.due() == {WWW}
@@ -134,7 +143,16 @@ def test_one_apps_burst_holds_up_nobody_else(around):
 
 
 def test_an_app_that_is_made_anew_is_summed_up_soon(around):
+    around.has_shop()
     around.intake.sums_up(SHOP)
     around.intake.deleted("App", "team-a", "shop", "uid-shop")
     around.intake.enqueue([SHOP])
     assert around.waits_for(SHOP) == FIRST
+
+
+def test_of_an_app_that_is_gone_nothing_is_kept(around):
+    around.has_shop()
+    around.intake.sums_up(SHOP)
+    around.intake.deleted("App", "team-a", "shop", "uid-shop")
+    around.intake.sums_up(SHOP)  # the pass that finds it gone
+    assert around.intake._summed_up == {}

@@ -140,3 +140,12 @@ def test_to_wait_for_a_thousand_others_costs_no_request_for_each(store):
     last = served("zzz", "bought")
     assert manual_of(store, served("www", "bought", issued="Issued"), *others, last, automatic=own).awaited == "zzz"
     assert store.asked == ["bought"]
+
+
+def test_secrets_that_nobody_names_any_more_are_not_remembered_for_ever(store, monkeypatch):
+    monkeypatch.setattr("certward.runtime.manuals._REMEMBERED", 3)
+    manuals = Manuals(store, Cache(), Secrets(store), CLASSES, b"")
+    for number in range(5):
+        hold(store, f"bought-{number}")
+        manuals.of(domain(), app(manual_secrets=(f"bought-{number}",)), SecretState(), NOW)
+    assert [name for _, name in manuals._known] == ["bought-2", "bought-3", "bought-4"]

@@ -131,6 +131,47 @@ def test_a_look_that_becomes_news_is_taken_once_and_earlier():
     assert queue.take(0) == key("b")
 
 
+def test_of_what_is_gone_nothing_is_kept_but_for_a_while():
+    now = [0.0]
+    queue = WorkQueue(clock=lambda: now[0])
+    for number in range(1000):
+        now[0] += 0.1
+        queue.add(key(str(number)))
+        taken = queue.take(0.0)
+        assert taken == key(str(number))
+        queue.done(taken)
+        assert len(queue._begun) <= 101, "what was begun within 10 s"
+    now[0] += 10.1
+    assert queue.take(0.0) is None
+    assert queue._begun == {}
+
+
+def test_a_key_that_is_begun_again_is_begun_for_as_long_as_any_other():
+    now = [0.0]
+    queue = WorkQueue(clock=lambda: now[0])
+    for at in (0.0, 8.0):
+        now[0] = at
+        queue.add(key("a"))
+        assert queue.take(0.0) == key("a")
+        queue.done(key("a"))
+    now[0] = 12.0
+    queue.add(key("a"), is_news=False)
+    queue.add(key("b"))
+    assert queue.take(0.0) == key("a"), "it goes before news, 4 s after it was begun"
+
+
+def test_times_that_have_been_overtaken_do_not_pile_up():
+    queue = WorkQueue(clock=lambda: 0.0)
+    for _ in range(1000):
+        queue.add(key("x"), 3600.0, is_news=False)
+        queue.add(key("x"))
+        assert queue.take(0.0) == key("x")
+        queue.done(key("x"))
+        assert len(queue._heap) <= 70
+    queue.add(key("x"), 3600.0, is_news=False)
+    assert queue.depth() == (0, 1, 0.0)
+
+
 def test_many_threads_never_work_on_one_key_at_once():
     queue, busy, seen = WorkQueue(), set(), []
     guard = threading.Lock()

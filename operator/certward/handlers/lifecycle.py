@@ -41,6 +41,9 @@ def settings() -> kopf.OperatorSettings:
     made.watching.server_timeout = 300
     made.watching.client_timeout = 310
     made.watching.connect_timeout = 10
+    # Ten thousand bodies at once, each with a task of its own, take more memory than what is kept of them.
+    made.watching.chunk_size = 500
+    made.queueing.idle_timeout = 0.5
     made.networking.request_timeout = 30
     made.networking.error_backoffs = _Forever()
     return made

@@ -93,14 +93,17 @@ class Cache:
         with self._lock:
             return {key: known.meta.resource_version for key, known in self._objects.items() if key.kind == kind}
 
-    def replace_all(self, before: Mapping[Key, int], resources: Iterable[Resource]) -> set[Key]:
+    def replace_all(
+        self, before: Mapping[Key, int], resources: Iterable[Resource], unchanged: Iterable[Key] = ()
+    ) -> set[Key]:
         """Make the snapshot of a kind equal to a full LIST.
 
         Watches say nothing of objects that vanish while they are expired, so this is what makes the snapshot true.
 
         Args:
             before: `versions` of the kind from before the LIST; what has come or changed since is newer than it.
-            resources: all objects that were listed.
+            resources: the objects that were listed.
+            unchanged: the keys of those that were listed as they are known.
 
         Returns:
             The keys that may have to be looked at again.
@@ -108,9 +111,10 @@ class Cache:
         with self._lock:
             touched: set[Key] = set()
             listed = {key_of(resource): resource for resource in resources}
+            there = listed.keys() | set(unchanged)
             for key, version in before.items():
                 known = self._objects.get(key)
-                if key not in listed and known is not None and known.meta.resource_version == version:
+                if key not in there and known is not None and known.meta.resource_version == version:
                     touched |= self.drop(key)
             for resource in listed.values():
                 touched |= self.put(resource)

@@ -4,7 +4,6 @@ Authentication, kubeconfig, token refresh and TLS are the `kubernetes` package's
 connection pool, because its typed models cost more CPU per call than the rest of a reconcile (and know no CRDs).
 """
 
-import json
 import math
 import threading
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 import urllib3
 from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
@@ -25,6 +25,9 @@ from certward.stages import stage
 
 Object = dict[str, Any]
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML, and needs no YAML writer
+_JSON = "application/json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_ONLY_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _TOKEN_SECONDS = 5.0
 _NOT_FOUND, _FORBIDDEN, _CONFLICT, _UNPROCESSABLE, _BAD_REQUEST = 404, 403, 409, 422, 400
@@ -100,17 +103,30 @@ class Client:
         """One object, or None when there is none."""
         return self._call("GET", kind, path_of(kind, namespace, name))
 
+    def version(self, kind: str, namespace: str, name: str) -> str:
+        """The resourceVersion of an object, of which no more than its metadata is asked for; empty: there is none."""
+        found = self._call("GET", kind, path_of(kind, namespace, name), accept=_METADATA_ONLY)
+        return str(found["metadata"]["resourceVersion"]) if found else ""
+
     def list(
-        self, kind: str, namespace: str = "", *, labels: str = "", may_be_absent: bool = False
+        self,
+        kind: str,
+        namespace: str = "",
+        *,
+        labels: str = "",
+        may_be_absent: bool = False,
+        is_metadata_only: bool = False,
     ) -> Iterator[Object]:
-        """All objects of a kind, page by page; kind and apiVersion are filled in.
+        """All objects of a kind, page by page.
 
         Args:
             kind: as in kinds.py.
             namespace: empty for all.
             labels: a label selector.
             may_be_absent: a kind that the API server does not serve has no objects.
+            is_metadata_only: leave out spec and status.
         """
+        accept = _METADATA_ONLY_LIST if is_metadata_only else _JSON
         token = ""
         while True:
             query = {"limit": str(_PAGE)}
@@ -118,7 +134,7 @@ class Client:
                 query["labelSelector"] = labels
             if token:
                 query["continue"] = token
-            page = self._call("GET", kind, path_of(kind, namespace), query=query)
+            page = self._call("GET", kind, path_of(kind, namespace), query=query, accept=accept)
             if page is None and may_be_absent:
                 return
             if page is None:
@@ -207,9 +223,10 @@ class Client:
         *,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> Object | None:
-        headers = {"Accept": "application/json", "User-Agent": self._agent}
+        headers = {"Accept": accept, "User-Agent": self._agent}
         if body is not None:
             headers["Content-Type"] = content_type
         url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -219,7 +236,7 @@ class Client:
                 answer = self._pool.request(
                     method,
                     url,
-                    body=None if body is None else json.dumps(body, separators=(",", ":")).encode(),
+                    body=None if body is None else orjson.dumps(body),
                     headers=headers,
                     timeout=self._timeout,
                     retries=False,
@@ -229,7 +246,7 @@ class Client:
             raise Transient("APIServerUnavailable", f"the API server did not answer: {type(error).__name__}") from error
         self._count(method, kind, answer.status)
         if answer.status < _BAD_REQUEST:
-            parsed: Object = json.loads(answer.data)
+            parsed: Object = orjson.loads(answer.data)
             return parsed
         if refusal := _error(method, kind, path, answer.status, answer.data):
             raise refusal
@@ -253,7 +270,7 @@ class Client:
 def _error(method: str, kind: str, path: str, status: int, data: bytes) -> OperatorError | None:
     """What an error answer means; None for 'not there', which each caller expects."""
     try:
-        message = str(json.loads(data).get("message", ""))
+        message = str(orjson.loads(data).get("message", ""))
         is_about_an_object = True
     except (ValueError, AttributeError):
         message = data[:200].decode(errors="replace")

@@ -1,9 +1,10 @@
 """Making the cluster hold what was rendered: written only where it differs, never over somebody else's object."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import orjson
 
 from certward.errors import Blocked, Conflict, Rejected
 from certward.kube.client import Client, Object
@@ -118,6 +119,10 @@ class Ensurer:
             self._known.remember(ref, ABSENT, None)
         return wrote
 
+    def forget_absent(self, refs: Iterable[tuple[str, str, str]]) -> None:
+        """Whoever these could have been made for is gone: that they are not there need not be known any more."""
+        self._known.forget_absent(refs)
+
     def doubt(self, namespace: str) -> None:
         """A namespace may be another one of that name than before: its shared objects are read again."""
         self._known.doubt(namespace)
@@ -136,7 +141,8 @@ class Ensurer:
             Transient, Rejected: the API server could not or would not.
         """
         labels = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
-        return self._known.list_shows(kind, self._client.list(kind, labels=labels, may_be_absent=True), keep=is_new)
+        bodies = self._client.list(kind, labels=labels, may_be_absent=True, is_metadata_only=not is_new)
+        return self._known.list_shows(kind, bodies, keep=is_new)
 
 
 def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,9 +151,9 @@ def marked(manifest: Mapping[str, Any]) -> dict[str, Any]:
     By it is seen what the manifest no longer has and the live object still does: a field that is left over within an
     item of a list looks like a default of the API server.
     """
-    told = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    told = orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)
     meta = manifest["metadata"]
-    mark = {ANNOTATION_RENDERED: hashlib.sha256(told.encode()).hexdigest()[:16]}
+    mark = {ANNOTATION_RENDERED: hashlib.sha256(told).hexdigest()[:16]}
     return {**manifest, "metadata": {**meta, "annotations": {**(meta.get("annotations") or {}), **mark}}}
 
 

@@ -5,13 +5,14 @@ every so often, by label, page by page. One that is made when a replica begins t
 object has been compared: so a new leader compares ten thousand hosts without reading their objects one by one.
 """
 
-import json
 import math
 import threading
 import time
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+
+import orjson
 
 from certward.errors import OperatorError
 from certward.names import LABEL_APP, LABEL_DOMAIN
@@ -105,7 +106,7 @@ class KnownObjects:
             at = self._kept.get(ref[0], -math.inf)
         if not packed or time.monotonic() - at > _LIST_BELIEVED:
             return None
-        body: Mapping[str, Any] = json.loads(zlib.decompress(packed))
+        body: Mapping[str, Any] = orjson.loads(zlib.decompress(packed))
         return body
 
     def is_unlisted(self, ref: Ref) -> bool:
@@ -125,6 +126,16 @@ class KnownObjects:
             self._of.setdefault(ref[0], {})[ref] = (entry, _whose(ref[1], meta) if live else None)
             if live and not entry.is_owned:
                 self._unowned.setdefault(ref[1], set()).add(ref)
+            else:
+                self._is_not_unowned(ref)
+
+    def forget_absent(self, refs: Iterable[Ref]) -> None:
+        """Nobody is going to ask for these any more; what is known to be there is known until a LIST lacks it."""
+        with self._lock:
+            for ref in refs:
+                entry, _ = self._of.get(ref[0], {}).get(ref, (None, None))
+                if entry is not None and entry.mark == ABSENT:
+                    del self._of[ref[0]][ref]
 
     def doubt(self, namespace: str) -> None:
         """A namespace may have been made anew: what has no owner there is read again."""
@@ -142,7 +153,8 @@ class KnownObjects:
 
         Args:
             kind: the kind.
-            bodies: all of them; what breaks off before the end says nothing of what it has not shown.
+            bodies: all of them, or their metadata where they are not to be kept; what breaks off before the end says
+                nothing of what it has not shown.
             keep: pack what is not known yet, to be compared without being read.
 
         Returns:
@@ -173,6 +185,7 @@ class KnownObjects:
                 entry, whose = entries[ref]
                 if entry.at < (began - _UNASKED if entry.mark == ABSENT else began):
                     del entries[ref]
+                    self._is_not_unowned(ref)
                     changed |= {whose} if whose else set()
             self._listed[kind] = began
         return changed
@@ -183,14 +196,22 @@ class KnownObjects:
         with self._lock:
             entry, whose = self._of.get(kind, {}).get(ref, (None, None))
             packed, _ = self._packed.get(ref, _NAMED)
-            if entry is None and (keep or packed not in ("", version)):
+            if entry is None and keep:
                 self._packed[ref] = (version, _pack(body))
+            elif entry is None and packed not in ("", version):
+                self._packed[ref] = _NAMED
             elif entry is None and kind in self._kept:
                 self._packed.setdefault(ref, _NAMED)
             elif entry and entry.at < began and entry.version != version:
                 self._drop(ref)
                 changed.add(whose or _whose(ref[1], meta))
         return ref
+
+    def _is_not_unowned(self, ref: Ref) -> None:
+        of_namespace = self._unowned.get(ref[1], set())
+        of_namespace.discard(ref)
+        if not of_namespace:
+            self._unowned.pop(ref[1], None)
 
     def _drop(self, ref: Ref) -> None:
         """Forget what an object is like, and not that there is one of that name."""
@@ -208,4 +229,4 @@ def _pack(body: Mapping[str, Any]) -> bytes:
     kept = {name: value for name, value in body.items() if name != "status"}
     wanted = (*_KEPT_META, "deletionTimestamp")
     kept["metadata"] = {name: body["metadata"][name] for name in wanted if name in body["metadata"]}
-    return zlib.compress(json.dumps(kept, separators=(",", ":")).encode(), 1)
+    return zlib.compress(orjson.dumps(kept), 1)

@@ -1,11 +1,11 @@
 """Lists and watches of kinds that the cluster may not have: what it has, pages of a LIST, events of a watch."""
 
-import json
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 import urllib3
 from kubernetes import client as kubernetes_client
 
@@ -153,7 +153,7 @@ def _check(status: int, what: str) -> None:
 
 def _parsed(data: bytes) -> Object:
     try:
-        parsed: Object = json.loads(data)
+        parsed: Object = orjson.loads(data)
     except ValueError as error:
         raise Transient("APIServerUnavailable", "the API server's answer was cut off") from error
     return parsed

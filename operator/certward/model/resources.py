@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Self
 
 from certward.errors import InvalidSpec
+from certward.model.sharing import shared
 
 Body = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ def parse_time(text: str) -> datetime:
 
 def format_time(at: datetime) -> str:
     """Aware datetime -> RFC 3339 with seconds, as metav1.Time writes it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,14 @@ class Meta:
         """Read `metadata` of an object that the API server sent."""
         raw = body["metadata"]
         return cls(
-            namespace=raw.get("namespace", ""),
-            name=raw["name"],
-            uid=raw["uid"],
+            namespace=shared(raw.get("namespace", "")),
+            name=shared(raw["name"]),
+            uid=shared(raw["uid"]),
             generation=raw.get("generation", 0),
             resource_version=int(raw["resourceVersion"]),
             created_at=parse_time(raw["creationTimestamp"]),
-            annotations=dict(raw.get("annotations") or {}),
-            labels=dict(raw.get("labels") or {}),
+            annotations=shared(raw.get("annotations") or {}),
+            labels=shared(raw.get("labels") or {}),
             is_deleting="deletionTimestamp" in raw,
         )
 
@@ -170,7 +171,7 @@ class Domain:
         hostname, app = spec.get("hostname"), (spec.get("appRef") or {}).get("name")
         if not hostname or not app:
             raise InvalidSpec("InvalidSpec", "spec.hostname and spec.appRef.name are required")
-        return cls(meta=Meta.from_body(body), hostname=hostname, app=app, status=_status(body))
+        return cls(meta=Meta.from_body(body), hostname=shared(hostname), app=shared(app), status=_status(body))
 
     @property
     def secret_name(self) -> str:
@@ -285,7 +286,8 @@ def _digest(namespace: str, name: str) -> str:
 def _status(body: Body) -> Mapping[str, Any]:
     """The status; empty before the operator has looked, which the definitions' default says by the generation -1."""
     status = body.get("status") or {}
-    return {} if status.get("observedGeneration") == _NOT_LOOKED_AT else status
+    kept: Mapping[str, Any] = {} if status.get("observedGeneration") == _NOT_LOOKED_AT else shared(status)
+    return kept
 
 
 def _service(raw: Body | None, path: str) -> ServiceRef:

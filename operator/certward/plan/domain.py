@@ -226,7 +226,12 @@ def _next_step(
 
 def _looks(observed: Observed, facts: CertificateFacts | None, now: datetime) -> list[timedelta]:
     """When to look at a host again, the handshake first."""
-    looks = [proof_due(observed, facts, now) if facts else FAR, FAR]
+    return [proof_due(observed, facts, now) if facts else FAR, *looks_beside_proof(observed, now)]
+
+
+def looks_beside_proof(observed: Observed, now: datetime) -> list[timedelta]:
+    """When to look at a host again for other reasons than its handshake."""
+    looks = [FAR]
     automatic = observed.secret.facts
     moments = [at for one in observed.manual if one.secret.facts for at in _turning_points(one.secret.facts)]
     if automatic and observed.app and observed.app.is_automatic:

@@ -34,6 +34,8 @@ __all__ = ["Broken", "Found", "Lookup", "NotFound", "Resolver", "Unanswered", "s
 #: Seconds for which an answer is believed, whatever its TTL.
 _TTL_MIN, _TTL_MAX = 1.0, 60.0
 _CACHE_MAX: Final = 10_000
+#: With so many in the cache, and whenever it has doubled since, those whose time is over are thrown out.
+_SWEPT_AT: Final = 256
 #: As many aliases as resolvers follow.
 _ALIASES_MAX: Final = 16
 #: What fits through every path unfragmented (DNS flag day 2020).
@@ -73,6 +75,7 @@ class Resolver:
         self._lock = threading.Lock()
         self._due = 0.0
         self._cache: dict[tuple[str, Kind], tuple[float, _Result]] = {}
+        self._room = min(_SWEPT_AT, _CACHE_MAX)
 
     def ipv4(self, name: str) -> Lookup[IPv4Address]:
         """The A records of a name."""
@@ -115,10 +118,11 @@ class Resolver:
         return result
 
     def _make_room(self) -> None:
-        if len(self._cache) < _CACHE_MAX:
+        if len(self._cache) < self._room:
             return
         now = self._clock()
         self._cache = {key: entry for key, entry in self._cache.items() if entry[0] > now}
+        self._room = min(max(2 * len(self._cache), _SWEPT_AT), _CACHE_MAX)
         while len(self._cache) >= _CACHE_MAX:
             del self._cache[next(iter(self._cache))]
 

@@ -24,6 +24,7 @@ from certward.runtime import routable
 from certward.runtime.classes import Class, Classes
 from certward.runtime.events import Events
 from certward.runtime.gather import Gatherer, inputs_of
+from certward.runtime.glances import Glances
 from certward.runtime.issuance import Issuance
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import Kept, Memories, Memory
@@ -74,6 +75,7 @@ class Domains:
         revocations: Revocations,
         preflights: Preflights,
         prover: Prover,
+        glances: Glances,
         memories: Memories,
         events: Events,
     ) -> None:
@@ -92,11 +94,16 @@ class Domains:
         self._revocations = revocations
         self._preflights = preflights
         self._prover = prover
+        self._glances = glances
         self._memories = memories
         self._events = events
 
-    def reconcile(self, key: Key) -> tuple[timedelta | None, set[Key]]:
+    def reconcile(self, key: Key, *, is_news: bool = True) -> tuple[timedelta | None, set[Key]]:
         """Bring one Domain as far as it goes now.
+
+        Args:
+            key: of the Domain.
+            is_news: something has happened, so that it has to be decided on.
 
         Returns:
             When to look again (None: never, it is gone), and other keys that its new status concerns.
@@ -109,17 +116,25 @@ class Domains:
         for _ in range(_MAX_STEPS):
             domain = self._cache.domain(key.namespace, key.name)
             if domain is None or domain.meta.is_deleting:
+                known = self._memories.peek(key)
+                if known and known.named:
+                    self._ensurer.forget_absent(_everything_for(known.named))
                 self._memories.drop(key)
                 self._issuance.forget(key)
                 self._secrets.forget(key.namespace, key.name)
                 return None, touched  # the API server deletes what belongs to it, by ownerReferences
-            pause = self._pass(domain, self._memories.of(key, domain.meta.uid), touched)
+            memory = self._memories.of(key, domain.meta.uid)
+            if not is_news and (pause := self._glances.at(domain, memory)) is not None:
+                return pause, touched
+            memory.named = memory.named or replace(domain, status={})
+            pause = self._pass(domain, memory, touched)
             if pause is not None:
                 return pause, touched
         raise RuntimeError(f"{key} asks for more than {_MAX_STEPS} steps at once")
 
     def _pass(self, domain: Domain, memory: Memory, touched: set[Key]) -> timedelta | None:
         """Gather, decide, act once. Returns when to look again; None: at once."""
+        memory.rest = None
         now = datetime.now(UTC)
         if not memory.is_compared and domain.status.get("observedGeneration", -1) == -1:
             self._ensurer.doubt(domain.meta.namespace)
@@ -148,6 +163,8 @@ class Domains:
         if is_blocked:
             return _BLOCKED_RETRY
         if plan.step is Step.NONE:
+            latest = self._cache.domain(domain.meta.namespace, domain.meta.name) or domain
+            self._glances.settle(replace(observed, domain=latest), plan, memory, now)
             return plan.again_after
         return self._step(observed, plan, memory, touched)
 

@@ -111,8 +111,11 @@ class Intake:
             self._queue.add(key, self._summing_up(key) if key.kind in ("App", "Namespace") else 0.0)
 
     def sums_up(self, key: Key) -> None:
-        """An App is summed up now; not again for a while."""
-        self._summed_up[key] = time.monotonic()
+        """An App is summed up now; not again for a while. One that is gone comes here once more, and is forgotten."""
+        if self._cache.app(key.namespace, key.name) is None:
+            self._summed_up.pop(key, None)
+        else:
+            self._summed_up[key] = time.monotonic()
 
     def _summing_up(self, key: Key) -> float:
         """How long to wait with an App or a namespace for what else may change there, in seconds."""
@@ -127,13 +130,16 @@ class Intake:
         """
         for kind in KINDS:
             before = self._cache.versions(kind.kind)
-            listed = []
+            listed, unchanged = [], []
             for body in self._client.list(kind.kind):
+                meta = body["metadata"]
+                key = Key(kind.kind, meta["namespace"], meta["name"])
+                if self._cache.knows(key, meta):
+                    unchanged.append(key)
                 # A list leaves kind and apiVersion out of its items.
-                resource = read({**body, "kind": kind.kind})
-                if resource is not None:
+                elif (resource := read({**body, "kind": kind.kind})) is not None:
                     listed.append(resource)
-            self._take_in(listed, partial(self._cache.replace_all, before, listed))
+            self._take_in(listed, partial(self._cache.replace_all, before, listed, unchanged))
         if not self.synced_at:
             self._list_routes()
         self.synced_at = time.monotonic()

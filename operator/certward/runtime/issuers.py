@@ -33,7 +33,7 @@ class Issuers:
         self.store = AccountStore(client, namespace=namespace)
         self._lock = threading.Lock()
         self._issuers: dict[str, Issuer] = {}
-        self._registered: set[str] = set()
+        self._registered: dict[str, str] = {}
         self._seen: dict[str, tuple[str, str]] = {}
         self._versions: dict[str, int] = {}
         self._changed_at: dict[str, datetime] = {}
@@ -60,9 +60,10 @@ class Issuers:
         issuer = self._load(name, create=True)
         if issuer is None:  # pragma: no cover - create=True makes one
             raise Rejected("CARejected", f"issuer {name} has no account key")
-        if name not in self._registered:
-            self._remember_account(name, issuer.ensure_account(), issuer.thumbprint)
-            self._registered.add(name)
+        url = issuer.ensure_account()  # another one than before where the CA had lost the account
+        if self._registered.get(name) != url:
+            self._remember_account(name, url, issuer.thumbprint)
+            self._registered[name] = url
         return issuer
 
     def version(self, name: str) -> int:
@@ -109,7 +110,7 @@ class Issuers:
             log.info("issuer %s: the keys of its account have changed", name)
             self._seen.pop(name)
             self._issuers.pop(name, None)
-            self._registered.discard(name)
+            self._registered.pop(name, None)
             self._versions[name] = self._versions.get(name, 0) + 1
             self._changed_at[name] = datetime.now(UTC)
             return True

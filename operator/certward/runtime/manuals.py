@@ -17,6 +17,9 @@ from certward.runtime.secrets import Secrets, decode
 
 _TYPE = "kubernetes.io/tls"
 
+#: So many Secrets are remembered at most: no watch tells when one is gone that nobody names any more.
+_REMEMBERED = 16_384
+
 
 class Manuals:
     """Reads them. Remembers what it found in one by its resourceVersion, without the key. For many threads."""
@@ -135,6 +138,8 @@ class Manuals:
         if known is None or known[0] != version:
             known = (version, _parse(live, self._roots_pem, now))
             with self._lock:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.pop(next(iter(self._known)))  # the oldest; its App may be gone
                 self._known[namespace, name] = known
         return known[1]
 

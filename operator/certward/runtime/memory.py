@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from certward.errors import OperatorError
-from certward.model.resources import App, Key
+from certward.model.pki import CertificateFacts
+from certward.model.resources import App, Domain, Key
 from certward.plan.observed import Proof, Routes
 from certward.plan.schedule import Window
 from certward.probe.preflight import Outcome
@@ -70,6 +71,22 @@ class Waiting(NamedTuple):
     reason: str
 
 
+class Rest(NamedTuple):
+    """A Domain for which nothing was left to be decided.
+
+    Attributes:
+        domain: the object then.
+        app: its App then.
+        facts: of the certificate that is served.
+        until: monotonic time at which something else than a handshake is due.
+    """
+
+    domain: Domain
+    app: App
+    facts: CertificateFacts
+    until: float
+
+
 class Placed(NamedTuple):
     """An order that is not known yet to rest on nothing that an earlier owner of the hostname has proven.
 
@@ -105,6 +122,7 @@ class Memory:
     """Of one Domain.
 
     Attributes:
+        named: the Domain without its status, as it first was: by it is found what there may be for it once it is gone.
         order: the open order as the CA last described it.
         order_issuer: the issuer that it was placed with.
         order_created_at: when, RFC 3339.
@@ -126,6 +144,7 @@ class Memory:
         obstacle: what kept the routes from being written the last time.
         disturbed_at: monotonic time at which routes of others for this host last changed.
         session: a TLS session of the profile before, kept until it has been shown not to resume.
+        rest: what it rests on that nothing is to be decided; None: it is not known to be at rest.
         settle_until: monotonic time before which an answer on the challenge path may still be another route's.
         proof: what the last handshake showed.
         ingress_class: the class that proof, preflight and session are about.
@@ -148,6 +167,7 @@ class Memory:
         publication: the record of DNS-01 of the open order.
     """
 
+    named: Domain | None = None
     order: "Order | None" = None
     order_issuer: str = ""
     order_created_at: str = ""
@@ -169,6 +189,7 @@ class Memory:
     obstacle: str = ""
     disturbed_at: float | None = None
     session: Session | None = None
+    rest: Rest | None = None
     settle_until: float = 0.0
     proof: Proof | None = None
     ingress_class: str = ""

@@ -37,6 +37,7 @@ from certward.runtime.drift import Drift
 from certward.runtime.events import Events
 from certward.runtime.flights import Flights
 from certward.runtime.gather import Gatherer
+from certward.runtime.glances import Glances
 from certward.runtime.holding import Holding
 from certward.runtime.intake import Intake
 from certward.runtime.issuance import Issuance
@@ -214,6 +215,7 @@ class Operator:
                 revocations=Revocations(self._issuers, secrets),
                 preflights=preflights,
                 prover=prover,
+                glances=Glances(self.cache, gatherer=gatherer, secrets=secrets, prover=prover),
                 memories=memories,
                 events=events,
             ),

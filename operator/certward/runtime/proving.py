@@ -26,7 +26,7 @@ from certward.probe.misdirection import misdirected
 from certward.probe.scan import ScanResult, confirms, scan
 from certward.runtime.addresses import Address, Addresses
 from certward.runtime.classes import Classes
-from certward.runtime.memory import Memory
+from certward.runtime.memory import Memory, Rest
 from certward.runtime.reports import Reports
 from certward.runtime.take_up import TakeUp
 from certward.stages import stage
@@ -95,12 +95,9 @@ class Prover:
         """
         before = memory.proof
         is_routine = before and not before.problem and before.fingerprint == facts.fingerprint_sha256
-        if is_routine and before and before.profile in ("", label(observed.profile)) and observed.disturbed is None:
-            # Booked once: if all that are due asked again for each place, all but one would have come for nothing.
-            if memory.place is None:
-                memory.place = self._pacer.book()
-            if memory.place > time.monotonic():
-                return timedelta(seconds=memory.place - time.monotonic())
+        is_routine = is_routine and before and before.profile in ("", label(observed.profile))
+        if is_routine and observed.disturbed is None and (pause := self.book(memory)) is not None:
+            return pause
         memory.place = None
         if pause := self._for_now(facts, memory):
             return pause
@@ -118,6 +115,33 @@ class Prover:
         if memory.disturbed_at is not None and time.monotonic() - memory.disturbed_at > _DISTURBANCE:
             memory.disturbed_at = None
         return self._until_next(before, proof, is_good=is_good)
+
+    def book(self, memory: Memory) -> timedelta | None:
+        """How long until the routine handshake has its turn; None: it has it now."""
+        # Booked once: if all that are due asked again for each place, all but one would have come for nothing.
+        if memory.place is None:
+            memory.place = self._pacer.book()
+        if memory.place > time.monotonic():
+            return timedelta(seconds=memory.place - time.monotonic())
+        memory.place = None
+        return None
+
+    @stage("glance")
+    def glance(self, rest: Rest, memory: Memory) -> bool:
+        """Whether a host at rest is served as it was; if so `memory.proof` is of now."""
+        address, before = self._addresses.https(rest.app), memory.proof
+        if address is None or before is None:
+            return False
+        name, is_proxied = probe_name(rest.domain.hostname), self._addresses.is_proxied(rest.app)
+        try:
+            served = handshake(address, name, proxy_protocol=is_proxied)
+        except ProbeFailed:
+            return False
+        now = datetime.now(UTC)
+        if _judge(served, rest.facts, rest.domain.hostname, now)[1]:
+            return False
+        memory.proof = replace(before, at=now)
+        return True
 
     def _until_next(self, before: Proof | None, proof: Proof, *, is_good: bool) -> timedelta | None:
         """How long the ingress has until the next look, and what this one says of how long it takes."""

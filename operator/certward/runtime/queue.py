@@ -18,6 +18,9 @@ from certward.model.resources import Key
 _TURNS = 4
 #: So long after its news was taken up a key counts as begun, in seconds: it is ended within a few, or is not in order.
 _BEGUN_SECONDS = 10.0
+#: A time in place of which an earlier one has come stays in the heap until it is over, but so many at most beside the
+#: keys that wait: a look that was only to be taken again is hours away, and news comes all the time.
+_OUTDATED = 64
 
 
 class _Lanes:
@@ -64,7 +67,7 @@ class WorkQueue:
         self._news: set[Key] = set()
         self._begun: dict[Key, float] = {}
         self._since: dict[Key, float] = {}
-        self._working: set[Key] = set()
+        self._working: dict[Key, bool] = {}
         self._again: dict[Key, float] = {}
         self._is_closed = False
 
@@ -120,10 +123,15 @@ class WorkQueue:
                 self._changed.wait(max(min(next_due, deadline) - now, 0.0))
             return None
 
+    def is_news(self, key: Key) -> bool:
+        """Whether a key that was taken came because something has happened."""
+        with self._changed:
+            return self._working.get(key, True)
+
     def done(self, key: Key) -> None:
         """The key has been worked on; if it was added meanwhile, it comes again."""
         with self._changed:
-            self._working.discard(key)
+            self._working.pop(key, None)
             due = self._again.pop(key, None)
             if due is not None and self._keeps(key):
                 self._add(key, due)
@@ -175,20 +183,23 @@ class WorkQueue:
             return
         self._due[key] = due
         heapq.heappush(self._heap, (due, next(self._order), key))
+        if len(self._heap) > 2 * len(self._due) + _OUTDATED:
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
 
     def _ripen(self, now: float) -> None:
+        while self._begun and now - next(iter(self._begun.values())) > _BEGUN_SECONDS:
+            del self._begun[next(iter(self._begun))]  # the oldest; it may be gone, and never come again
         while self._heap and self._heap[0][0] <= now:
             due, _, key = heapq.heappop(self._heap)
             if self._due.get(key) != due:
                 continue  # an earlier time has been set since
             del self._due[key]
-            self._lane_of(key, now).append(key)
+            self._lane_of(key).append(key)
             self._since[key] = due
 
-    def _lane_of(self, key: Key, now: float) -> deque[Key]:
+    def _lane_of(self, key: Key) -> deque[Key]:
         lanes = self._ready.setdefault(key.namespace, _Lanes())
-        if now - self._begun.get(key, now) > _BEGUN_SECONDS:
-            del self._begun[key]
         if key in self._news:
             return lanes.news
         return lanes.begun if key in self._begun else lanes.again
@@ -204,9 +215,10 @@ class WorkQueue:
                 self._ready.move_to_end(namespace)
             if not is_left_over:
                 del self._since[key]
+                self._working[key] = key in self._news
                 if key in self._news:
-                    self._begun[key] = self._clock()
+                    self._begun.pop(key, None)
+                    self._begun[key] = self._clock()  # behind all others: they are in the order of their times
                 self._news.discard(key)
-                self._working.add(key)
                 return key
         return None

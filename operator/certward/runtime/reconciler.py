@@ -134,7 +134,7 @@ class Reconciler:
 
     def _dispatch(self, key: Key) -> None:
         if key.kind == "Domain":
-            again, touched = self._domains.reconcile(key)
+            again, touched = self._domains.reconcile(key, is_news=self._queue.is_news(key))
             if again is not None:
                 self._queue.add(key, again / timedelta(seconds=1), is_news=False)
             self._intake.enqueue(touched)

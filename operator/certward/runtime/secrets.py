@@ -93,6 +93,12 @@ class Secrets:
             self._seen[at] = _Seen(time.monotonic(), _asked_of(domain))
         return known or SecretState()
 
+    def is_as_known(self, domain: Domain) -> bool:
+        """Whether `<domain>-tls` is of the version that was read last; neither certificate nor key are read for it."""
+        known = self.known(domain)
+        version = self._client.version(*_place(domain)) if known else ""
+        return known is not None and known.resource_version == version
+
     def known(self, domain: Domain) -> SecretState | None:
         """What `<domain>-tls` held when it was last read, at the last pass over its Domain; None: not read, or gone."""
         with self._lock:

@@ -1,0 +1,66 @@
+"""The routine look at a Domain at rest: its Secret's version and one handshake, and no decision.
+
+Among ten thousand hosts such a look is all that there is to do; a whole pass would cost several times as much. Whatever
+a decision depends on comes with an event, after which the Domain is decided on as ever.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from certward.kube.cache import Cache
+from certward.model.resources import Domain
+from certward.plan.observed import Observed, Plan
+from certward.plan.rest import rests_for
+from certward.runtime.gather import Gatherer
+from certward.runtime.memory import Memory, Rest
+from certward.runtime.proving import Prover
+from certward.runtime.secrets import Secrets
+
+
+class Glances:
+    """For many threads, each on a Domain of its own."""
+
+    def __init__(self, cache: Cache, *, gatherer: Gatherer, secrets: Secrets, prover: Prover) -> None:
+        self._cache = cache
+        self._gatherer = gatherer
+        self._secrets = secrets
+        self._prover = prover
+
+    @staticmethod
+    def settle(observed: Observed, plan: Plan, memory: Memory, now: datetime) -> None:
+        """Take note of whether a Domain is at rest after this decision, and on what that rests."""
+        seconds = rests_for(observed, plan, now) / timedelta(seconds=1)
+        memory.rest = None
+        if seconds and observed.app and plan.serving:
+            memory.rest = Rest(observed.domain, observed.app, plan.serving.facts, time.monotonic() + seconds)
+
+    def at(self, domain: Domain, memory: Memory) -> timedelta | None:
+        """Look at a Domain for which nothing has happened since it came to rest.
+
+        Args:
+            domain: the object as it is now.
+            memory: of it.
+
+        Returns:
+            When to look again; None: it is not at rest, or not as it was, and has to be decided on.
+
+        Raises:
+            OperatorError: the API server could not or would not answer.
+        """
+        rest, memory.rest = memory.rest, None
+        if rest is None or memory.proof is None or memory.disturbed_at is not None:
+            return None
+        app = self._cache.app(domain.meta.namespace, domain.app)
+        left = rest.until - time.monotonic()
+        if rest.domain is not domain or rest.app is not app or left <= 0:
+            return None
+        due = memory.proof.at + self._gatherer.interval() - datetime.now(UTC)
+        if due <= timedelta():
+            if (pause := self._prover.book(memory)) is not None:
+                memory.rest = rest
+                return pause
+            if not self._secrets.is_as_known(domain) or not self._prover.glance(rest, memory):
+                return None
+            due = self._gatherer.interval()
+        memory.rest = rest
+        return min(due, timedelta(seconds=left))
