@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
+from typing import Self
 
 from cluster.handle import Cluster
 
@@ -50,7 +51,7 @@ class Clients:
         self.refused: list[Refused] = []
         self.done = 0
 
-    def __enter__(self) -> "Clients":
+    def __enter__(self) -> Self:
         self._begun = time.monotonic()
         for thread in self._threads:
             thread.start()

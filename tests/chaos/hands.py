@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 
-
 from chaos.observing import Observer
 from chaos.record import MOST, Fault, Window
 from chaos.world import AWAY, Host, World

@@ -47,7 +47,7 @@ class Leaks:
         self._server = control_plane.server(Ports(state.root / "ports.json"))
         self._core = client.CoreV1Api(config.new_client_from_config(str(state.admin_kubeconfig)))
         self._keys, self._metrics = keys, metrics
-        self._files = {file: 0 for file in (*logs, state.audit_log)}
+        self._files = dict.fromkeys((*logs, state.audit_log), 0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leaks", daemon=True)
         self.found: set[str] = set()

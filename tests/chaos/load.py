@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import suppress
 from datetime import datetime
+from typing import Self
 
 from chaos.world import AWAY, World
 from integration import observer
@@ -28,7 +29,7 @@ class Load:
         ]
         self.renewals = self.policies = 0
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

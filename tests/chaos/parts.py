@@ -14,8 +14,8 @@ from chaos.replicas import NAMES
 from chaos.world import World
 from cluster import acme_ca, control_plane, pki, processes, traefik, waiting, web
 from cluster.dataplane import entry
-from cluster.paths import service_network
 from cluster.part import Part
+from cluster.paths import service_network
 from faulty.faults import Chance, Kind
 from faulty.faults import Fault as Spoilt
 from integration import observer
@@ -210,13 +210,13 @@ class Parts:
         """What watches tell comes late, so that the operators' caches are older than what they read and write."""
         world = self._world
         fault = world.record.begin("watches lag (stale reads)", "all watches of the operators")
-        world.way.is_lagging = True
+        world.way.lag(is_on=True)
         try:
             host = self._chance.choice(world.of("steady", "policy"))
             world.refresh(host, "asked for while watches lag")
             self._sit(2, 6)
         finally:
-            world.way.is_lagging = False
+            world.way.lag(is_on=False)
         self._recover(fault, world.replicas.leader)
 
     def slow(self) -> None:

@@ -1,7 +1,6 @@
 """The two replicas of the operator, and what a kubelet would do for them: start again what has ended."""
 
 import mmap
-import os
 import signal
 import struct
 import threading

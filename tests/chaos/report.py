@@ -65,8 +65,8 @@ def facts(outcome: Outcome) -> dict[str, Any]:
 def words(told: dict[str, Any]) -> str:
     """The same for people."""
     lines = [
-        f"seed {told['seed']}: {told['injected']} faults of {len(told['faults'])} kinds at {told['domains']} Domains "
-        f"in {told['seconds']:.0f} s",
+        f"seed {told['seed']}: {told['injected']} faults of {len(told['faults'])} kinds in {told['seconds']:.0f} s",
+        f"{told['domains']} Domains",
         f"{'fault':44} {'injected':>8} {'recovered':>9} {'median, s':>9} {'max, s':>7}",
     ]
     for kind, one in told["faults"].items():
@@ -76,10 +76,10 @@ def words(told: dict[str, Any]) -> str:
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(orders["reasons"].items()))
     excused = ", ".join(f"{count} {why}" for why, count in sorted(shakes["excused"].items())) or "none"
     lines += [
-        f"orders: {orders['placed']} placed, {orders['budget']} with a reason ({reasons}); "
-        f"{told['certificates']} certificates",
-        f"load: {told['load']['renewals']} renewals asked for, {told['load']['policies']} changes of a policy; "
-        f"{told['gone']} times 410 Gone; replicas that ended by themselves: {told['ended by themselves'] or 'none'}",
+        f"orders: {orders['placed']} placed, {orders['budget']} with a reason ({reasons})",
+        f"{told['certificates']} certificates; {told['load']['renewals']} renewals asked for by the load",
+        f"{told['load']['policies']} changes of a policy; {told['gone']} times 410 Gone",
+        f"replicas that ended by themselves: {told['ended by themselves'] or 'none'}",
         f"handshakes: {shakes['done']} done, {shakes['failed']} failed; excused by: {excused}",
         f"an administrator helped {len(told['helped'])} times",
         f"converged {told['converged']} s after the last fault" if told["converged"] else "it did NOT converge",

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from chaos.hands import Hands
@@ -12,13 +13,14 @@ from chaos.observing import Broken, Observer
 from chaos.parts import Parts
 from chaos.plan import drawn
 from chaos.record import Record
-from chaos.world import AWAY, Size, World
+from chaos.world import AWAY, Host, Size, World
+from cluster import waiting
 from cluster.handle import Cluster
 
-#: Seconds until all is as declared at first; and after the last fault.
-_START, CONVERGED = 120.0, 240.0
 #: The share of the faults that is done by hand; those of parts take longer.
 _BY_HAND = 0.5
+#: Seconds that one renewal may take where nothing is amiss.
+_RENEWED = 15.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Wish:
         size: how many Domains.
         kinds: only these kinds; all where it is empty.
         mutation: a mistake that the operators make on purpose.
-        load: whether certificates are renewed and policies change beside it.
+        renewals: that are asked for one after the other before the end, beside those of the load.
+        start_patience: seconds until all is as declared at first.
+        end_patience: the same after the last fault.
     """
 
     seed: int
@@ -41,6 +45,9 @@ class Wish:
     size: Size = field(default_factory=Size)
     kinds: tuple[str, ...] = ()
     mutation: str = ""
+    renewals: int = 0
+    start_patience: float = 120.0
+    end_patience: float = 240.0
 
 
 @dataclass
@@ -70,23 +77,37 @@ def perform(cluster: Cluster, wish: Wish, say: Callable[[str], None]) -> Outcome
         world.apply_all()
         for host in world.of():
             seen.meet(host)
-        if not seen.until_converged(_START):
+        if not seen.until_converged(wish.start_patience) and not wish.mutation:
             raise AssertionError(f"the world was not ready before the first fault: {seen.broken()}")
         hosts = world.of()
         cluster.wait_for(lambda: all(seen.clients.served_at(one.hostname) for one in hosts), 60, "clients everywhere")
         say(f"{len(hosts)} Domains are served after {time.monotonic() - begun:.0f} s; the faults begin")
         with Load(world, wish.seed) as load:
             unfinished = _inject(world, seen, wish, say)
+            for host in world.of()[: wish.renewals]:
+                _renew(world, seen, host)
         say("no more faults; everything has to converge")
         help_ends = threading.Event()
         helper = threading.Thread(target=_keep_helping, args=(world, help_ends), daemon=True)
         helper.start()
-        is_converged = seen.until_converged(CONVERGED)
+        is_converged = seen.until_converged(wish.end_patience)
         help_ends.set()
         helper.join(90)
         say(f"converged: {is_converged}")
     seconds = time.monotonic() - begun
     return Outcome(wish, world, seen, load, seen.broken(), seconds, unfinished, seen.refusals())
+
+
+def _renew(world: World, seen: Observer, host: Host) -> None:
+    """Ask for another certificate, and wait a while for it; whether it comes is for the observer to judge."""
+    before, begun = seen.secrets.serial(host.secret), time.time()
+    world.refresh(host)
+
+    def is_there() -> bool:
+        return seen.secrets.serial(host.secret) not in (0, before) and seen.is_well(host, begun)
+
+    with suppress(waiting.NotInTime):
+        waiting.wait_for(is_there, _RENEWED, "another certificate")
 
 
 def _keep_helping(world: World, ends: threading.Event) -> None:

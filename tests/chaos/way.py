@@ -26,14 +26,13 @@ class Way:
 
     Attributes:
         delay: seconds before each request is passed on.
-        is_lagging: watches tell nothing; what they would have told comes when it ends.
         expired: watches that came since `expire`, sent on with a resourceVersion that the API server no longer has.
         gone: answers and events "410 Gone" that the API server itself gave.
         requests: that were passed on.
     """
 
     def __init__(self, upstream: str, *, ca: Path, certificate: Path) -> None:
-        self.delay, self.is_lagging, self.expired, self.gone, self.requests = 0.0, False, 0, 0, 0
+        self.delay, self.expired, self.gone, self.requests = 0.0, 0, 0, 0
         self._upstream = upstream
         self._trust = ssl.create_default_context(cafile=str(ca))
         self._own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -41,7 +40,8 @@ class Way:
         self._is_expiring, self._is_shut = False, False
         self._watches: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
-        self._started, self._stopping = threading.Event(), asyncio.Event()
+        self._started, self._stopping, self._flowing = threading.Event(), asyncio.Event(), asyncio.Event()
+        self._flowing.set()
         self._port = 0
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), name="way")
 
@@ -75,6 +75,10 @@ class Way:
         if is_on:
             self.cut()
 
+    def lag(self, *, is_on: bool) -> None:
+        """Watches tell nothing until it is off again; what they would have told comes then."""
+        self._loop.call_soon_threadsafe(self._flowing.clear if is_on else self._flowing.set)
+
     def cut(self) -> None:
         """End all watches."""
         self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._watches])
@@ -93,7 +97,7 @@ class Way:
             self._port = runner.addresses[0][1]
             self._started.set()
             await self._stopping.wait()
-            self._is_lagging = False
+            self._flowing.set()
             for task in self._watches:
                 task.cancel()
             await runner.cleanup()
@@ -134,8 +138,7 @@ class Way:
 
     async def _pass_on(self, reply, response) -> None:
         async for chunk in reply.content.iter_any():
-            while self.is_lagging:
-                await asyncio.sleep(0.1)
+            await self._flowing.wait()
             self.gone += _GONE in chunk.replace(b" ", b"")
             await response.write(chunk)
         await response.write_eof()

@@ -126,6 +126,7 @@ class World:
         self.namespaces = {group: cluster.namespace(group) for group in _FIELDS}
         for namespace in self.namespaces.values():
             cluster.backend(namespace, "shop")
+        observer.alone(cluster)
         self.replicas = stack.enter_context(Replicas(cluster, self.way.url, self.mutation))
 
     def apply_all(self) -> None:
