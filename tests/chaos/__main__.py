@@ -5,6 +5,7 @@ is found is printed and kept in build/chaos/. It ends with 1 where an invariant 
 """
 
 import argparse
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -35,11 +36,20 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     finally:
+        _keep_logs(cluster, options.folder)
         cluster.close()
         if was_running:
             cluster_up.up(wish.from_environment())
         else:
             cluster.down()
+
+
+def _keep_logs(cluster: Cluster, folder: Path) -> None:
+    """The logs of the parts go with the cluster; those of the last run are kept."""
+    kept = folder / "logs"
+    shutil.rmtree(kept, ignore_errors=True)
+    if cluster.state.logs.is_dir():
+        shutil.copytree(cluster.state.logs, kept)
 
 
 def _run(cluster: Cluster, options: argparse.Namespace) -> int:

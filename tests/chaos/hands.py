@@ -51,7 +51,7 @@ class Hands:
                 )
             self._pause.wait(self._chance.uniform(0, 0.2))
         fault.healed = since = time.time()
-        self._until(fault, lambda: self._seen.is_well(host, since), [])
+        self._until(fault, host, lambda: self._seen.is_well(host, since), [])
 
     def delete_secret(self) -> None:
         """The certificate's Secret is deleted; another certificate has to be ordered, since the key is gone."""
@@ -83,6 +83,9 @@ class Hands:
 
         self._spoil_ingress("Ingress edited", edit)
 
+    def _is_gone(self, host: Host) -> bool:
+        return self._world.hosts.get(host.hostname) is not host
+
     def _host(self) -> Host:
         return self._chance.choice(self._world.of())
 
@@ -110,7 +113,7 @@ class Hands:
         def is_well() -> bool:
             return self._seen.secrets.serial(host.secret) not in (0, before) and self._seen.is_well(host, since)
 
-        self._until(fault, is_well, windows)
+        self._until(fault, host, is_well, windows)
 
     def _spoil_ingress(self, kind: str, act: Callable[[str, str], object]) -> None:
         world, host = self._world, self._host()
@@ -129,13 +132,15 @@ class Hands:
             one = world.net.read_namespaced_ingress(name, host.namespace)
             return before is None or one.spec.to_dict() == before.spec.to_dict()
 
-        self._until(fault, lambda: is_back() and self._seen.is_well(host, since), [window])
+        self._until(fault, host, lambda: is_back() and self._seen.is_well(host, since), [window])
 
-    def _until(self, fault: Fault, is_well: Callable[[], bool], windows: list[Window]) -> None:
+    def _until(self, fault: Fault, host: Host, is_well: Callable[[], bool], windows: list[Window]) -> None:
         try:
-            waiting.wait_for(is_well, MOST, fault.kind, every=0.2, ignore=AWAY)
+            waiting.wait_for(lambda: self._is_gone(host) or is_well(), MOST, fault.kind, every=0.2, ignore=AWAY)
         except waiting.NotInTime:
             return  # what is missing breaks an invariant by itself
+        if self._is_gone(host):
+            return  # its owner has deleted it meanwhile
         fault.recovered = time.time()
         for window in windows:
             window.ended = fault.recovered

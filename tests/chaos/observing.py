@@ -44,7 +44,7 @@ class Observer:
     """`with Observer(world) as seen`, from before the first Domain on."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self.world = world
         pem = world.pebble.roots()
         self.keys = Keys()
         self.secrets = SecretsSeen(world.cluster, world.secrets, authorities_in(pem), self.keys)
@@ -89,7 +89,7 @@ class Observer:
         """Wait until everything is as declared; what is not after `patience` seconds breaks the invariant."""
         begun = time.monotonic()
         try:
-            self._world.cluster.wait_for(lambda: not self._missing(), patience, "everything converged")
+            self.world.cluster.wait_for(lambda: not self._missing(), patience, "everything converged")
         except AssertionError:
             self._unconverged = self._missing()
             return False
@@ -97,12 +97,12 @@ class Observer:
         return True
 
     def _missing(self) -> list[str]:
-        world = self._world
+        world = self.world
         return world.surely(lambda: [*_unready(world), *self._left_over()]) or []
 
     def _left_over(self) -> list[str]:
         """What nobody needs any more, and hosts that clients do not reach."""
-        world, found = self._world, []
+        world, found = self.world, []
         secrets = {host.secret for host in world.of()}
         for namespace in world.namespaces.values():
             there = {f"{namespace}/{one.metadata.name}" for one in world.core.list_namespaced_secret(namespace).items}
@@ -119,7 +119,7 @@ class Observer:
 
     def judge_orders(self) -> orders.Judged:
         """Whether each order had its reason."""
-        return orders.judge(self._world.ca.journal.orders(), self._world.record)
+        return orders.judge(self.world.ca.journal.orders(), self.world.record)
 
     def broken(self) -> list[Broken]:
         """All that did not hold."""
@@ -134,11 +134,11 @@ class Observer:
 
     def refusals(self) -> list[tuple[Any, str]]:
         """The handshakes that failed, each with the fault that excuses it."""
-        record = self._world.record
+        record = self.world.record
         return [(one, record.excuse([one.hostname], one.begun, one.ended)) for one in list(self.clients.refused)]
 
     def _lost(self) -> list[str]:
-        found, record = [], self._world.record
+        found, record = [], self.world.record
         for gap in list(self.secrets.gaps):
             ended = gap.ended or time.time()
             with record.lock:
@@ -148,10 +148,10 @@ class Observer:
         return found
 
     def _reused(self) -> list[str]:
-        return self._world.ca.journal.keys_of_several_orders()
+        return self.world.ca.journal.keys_of_several_orders()
 
     def _beside_the_journal(self) -> list[str]:
-        placed, known = self._world.ca_orders(), len(self._world.ca.journal.orders())
+        placed, known = self.world.ca_orders(), len(self.world.ca.journal.orders())
         return [f"the CA knows of {placed} orders, and its journal of {known}"] if placed != known else []
 
 

@@ -112,6 +112,8 @@ class Parts:
         fault = world.record.begin("objects changed while no operator ran", old.hostname)
         with world.record.trouble(fault.kind):
             world.replicas.down(*NAMES)
+            for subject in (old.secret, old.hostname):
+                world.record.window(fault.kind, subject)
             self._seen.leave(old)
             world.drop(old)
             world.delete_domain(old)

@@ -5,6 +5,7 @@ import signal
 import struct
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -30,12 +31,13 @@ class Replicas:
         cluster: without operators of its own.
         server: the API server's URL as the replicas shall see it.
         mutation: a mistake that they make on purpose; empty for none.
+        ended: called with the name of a replica that has ended by itself, before it is started again.
 
     Attributes:
         ended: how often a replica has ended by itself and was started again.
     """
 
-    def __init__(self, cluster: Cluster, server: str, mutation: str = "") -> None:
+    def __init__(self, cluster: Cluster, server: str, mutation: str, ended: Callable[[str], None]) -> None:
         self._cluster, self._state, self._mutation = cluster, cluster.state, mutation
         self._ports = Ports(cluster.state.root / "ports.json")
         self._kubeconfig = cluster.state.root / "chaos.kubeconfig"
@@ -46,7 +48,7 @@ class Replicas:
         self._control = {name: cluster.state.root / f"{name}.control" for name in NAMES}
         for file in self._control.values():
             file.write_bytes(bytes(16))
-        self._wanted = set(NAMES)
+        self._wanted, self._tell = set(NAMES), ended
         self._lock, self._stop = threading.RLock(), threading.Event()
         self._thread = threading.Thread(target=self._keep, name="kubelet", daemon=True)
         self.ended: Counter[str] = Counter()
@@ -134,4 +136,5 @@ class Replicas:
                 running = processes.running(self._state)
                 for name in sorted(self._wanted - set(running)):
                     self.ended[name] += 1
+                    self._tell(name)
                     self._start(name)

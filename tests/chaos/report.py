@@ -13,7 +13,8 @@ from chaos.run import Outcome
 
 def facts(outcome: Outcome) -> dict[str, Any]:
     """The figures of a run, as JSON holds them; times in seconds."""
-    record, seen, world = outcome.world.record, outcome.seen, outcome.world
+    seen, world = outcome.seen, outcome.seen.world
+    record = world.record
     judged = seen.judge_orders()
     took: defaultdict[str, list[float]] = defaultdict(list)
     for fault in record.faults:

@@ -55,13 +55,12 @@ class Outcome:
     """What came of it."""
 
     wish: Wish
-    world: World
     seen: Observer
     load: Load
-    broken: list[Broken]
-    seconds: float
     unfinished: list[str]
-    refusals: list = field(default_factory=list)
+    seconds: float
+    broken: list[Broken]
+    refusals: list
 
 
 def perform(cluster: Cluster, wish: Wish, say: Callable[[str], None]) -> Outcome:
@@ -73,29 +72,37 @@ def perform(cluster: Cluster, wish: Wish, say: Callable[[str], None]) -> Outcome
         say: is told how it goes.
     """
     begun = time.monotonic()
-    with World(cluster, wish.size, Record(), wish.mutation) as world, Observer(world) as seen:
-        world.apply_all()
-        for host in world.of():
-            seen.meet(host)
-        if not seen.until_converged(wish.start_patience) and not wish.mutation:
-            raise AssertionError(f"the world was not ready before the first fault: {seen.broken()}")
-        hosts = world.of()
-        cluster.wait_for(lambda: all(seen.clients.served_at(one.hostname) for one in hosts), 60, "clients everywhere")
-        say(f"{len(hosts)} Domains are served after {time.monotonic() - begun:.0f} s; the faults begin")
-        with Load(world, wish.seed) as load:
-            unfinished = _inject(world, seen, wish, say)
-            for host in world.of()[: wish.renewals]:
-                _renew(world, seen, host)
-        say("no more faults; everything has to converge")
-        help_ends = threading.Event()
-        helper = threading.Thread(target=_keep_helping, args=(world, help_ends), daemon=True)
-        helper.start()
-        is_converged = seen.until_converged(wish.end_patience)
-        help_ends.set()
-        helper.join(90)
-        say(f"converged: {is_converged}")
-    seconds = time.monotonic() - begun
-    return Outcome(wish, world, seen, load, seen.broken(), seconds, unfinished, seen.refusals())
+    with World(cluster, wish.size, Record(), wish.mutation) as world:
+        seen, load = Observer(world), Load(world, wish.seed)
+        with seen:
+            unfinished = _go_through(world, seen, load, wish, say)
+        return Outcome(wish, seen, load, unfinished, time.monotonic() - begun, seen.broken(), seen.refusals())
+
+
+def _go_through(world: World, seen: Observer, load: Load, wish: Wish, say: Callable[[str], None]) -> list[str]:
+    """From the first Domain to the last look; returns what was not done, or went wrong."""
+    begun = time.monotonic()
+    world.apply_all()
+    for host in world.of():
+        seen.meet(host)
+    if not seen.until_converged(wish.start_patience) and not wish.mutation:
+        raise AssertionError(f"the world was not ready before the first fault: {seen.broken()}")
+    hosts = world.of()
+    world.cluster.wait_for(lambda: all(seen.clients.served_at(one.hostname) for one in hosts), 60, "clients everywhere")
+    say(f"{len(hosts)} Domains are served after {time.monotonic() - begun:.0f} s")
+    with load:
+        unfinished = _inject(world, seen, wish, say)
+        for host in world.of()[: wish.renewals]:
+            _renew(world, seen, host)
+    say("no more faults; everything has to converge")
+    ends = threading.Event()
+    helper = threading.Thread(target=_keep_helping, args=(world, ends), daemon=True)
+    helper.start()
+    is_converged = seen.until_converged(wish.end_patience)
+    ends.set()
+    helper.join(90)
+    say("converged" if is_converged else "NOT converged")
+    return unfinished
 
 
 def _renew(world: World, seen: Observer, host: Host) -> None:

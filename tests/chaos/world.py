@@ -127,7 +127,11 @@ class World:
         for namespace in self.namespaces.values():
             cluster.backend(namespace, "shop")
         observer.alone(cluster)
-        self.replicas = stack.enter_context(Replicas(cluster, self.way.url, self.mutation))
+        self.replicas = stack.enter_context(Replicas(cluster, self.way.url, self.mutation, self._ended))
+
+    def _ended(self, name: str) -> None:
+        with self.record.trouble(f"{name} ended by itself"):
+            pass
 
     def apply_all(self) -> None:
         """Apply all Apps and Domains."""
