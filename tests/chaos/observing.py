@@ -93,7 +93,7 @@ class Observer:
         except AssertionError:
             self._unconverged = self._missing()
             return False
-        self.converged_after = time.monotonic() - begun
+        self.converged_after, self._unconverged = time.monotonic() - begun, []
         return True
 
     def _missing(self) -> list[str]:

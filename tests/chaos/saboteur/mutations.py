@@ -37,7 +37,7 @@ def _take_the_route_away() -> None:
             time.sleep(4)
             kept = ("name", "namespace", "labels", "annotations", "ownerReferences")
             meta = {name: route["metadata"][name] for name in kept if name in route["metadata"]}
-            self._client.apply({**route, "metadata": meta, "status": None})
+            self._client.apply({**{name: route[name] for name in ("apiVersion", "kind", "spec")}, "metadata": meta})
         store(self, domain, **given)
 
     Secrets.store_certificate = without_a_route
