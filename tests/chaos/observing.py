@@ -89,14 +89,15 @@ class Observer:
         """Wait until everything is as declared; what is not after `patience` seconds breaks the invariant."""
         begun = time.monotonic()
         try:
-            self.world.cluster.wait_for(lambda: not self._missing(), patience, "everything converged")
+            self.world.cluster.wait_for(lambda: not self.missing(), patience, "everything converged")
         except AssertionError:
-            self._unconverged = self._missing()
+            self._unconverged = self.missing()
             return False
         self.converged_after, self._unconverged = time.monotonic() - begun, []
         return True
 
-    def _missing(self) -> list[str]:
+    def missing(self) -> list[str]:
+        """What is not as declared now, or left over."""
         world = self.world
         return world.surely(lambda: [*_unready(world), *self._left_over()]) or []
 

@@ -75,7 +75,10 @@ def perform(cluster: Cluster, wish: Wish, say: Callable[[str], None]) -> Outcome
     with World(cluster, wish.size, Record(), wish.mutation) as world:
         seen, load = Observer(world), Load(world, wish.seed)
         with seen:
-            unfinished = _go_through(world, seen, load, wish, say)
+            try:
+                unfinished = _go_through(world, seen, load, wish, say)
+            except SystemExit:  # a limit of time from outside; what was seen so far is told all the same
+                unfinished = [f"it was ended before its time; then: {seen.missing()}"]
         return Outcome(wish, seen, load, unfinished, time.monotonic() - begun, seen.broken(), seen.refusals())
 
 
