@@ -15,6 +15,9 @@ from cluster import waiting
 _NONSENSE = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n").decode()
 _HTTPS = "certward.dev/domain"
 _WRITES = 10
+_AT_ONCE = 4
+#: Returns once what was spoilt is right again.
+Wait = Callable[[], None]
 
 
 class Hands:
@@ -23,7 +26,11 @@ class Hands:
     def __init__(self, world: World, seen: Observer, chance: random.Random) -> None:
         self._world, self._seen, self._chance = world, seen, chance
         self._pause = threading.Event()
-        self.kinds: dict[str, Callable[[], None]] = {
+        self._open: set[str] = set()
+        self._slots = threading.Semaphore(_AT_ONCE)
+        self._waiting: list[threading.Thread] = []
+        self.trouble: list[str] = []
+        self.kinds: dict[str, Callable[[], Wait]] = {
             "others write the same objects": self.conflict,
             "Secret deleted": self.delete_secret,
             "Secret edited": self.edit_secret,
@@ -32,12 +39,33 @@ class Hands:
         }
 
     def inject(self, kind: str) -> None:
-        """Inject one, and wait until it is put right, as long as that may take at most."""
-        self.kinds[kind]()
+        """Inject one. It is put right beside others: at most so many are open at a time, each at another host."""
+        self._slots.acquire()
+        try:
+            wait = self.kinds[kind]()
+        except BaseException:
+            self._slots.release()
+            raise
+        thread = threading.Thread(target=self._settle, args=(kind, wait), daemon=True)
+        thread.start()
+        self._waiting.append(thread)
 
-    def conflict(self) -> None:
+    def close(self) -> None:
+        """Wait until all are put right, as long as that may take at most."""
+        for one in self._waiting:
+            one.join()
+
+    def _settle(self, kind: str, wait: Wait) -> None:
+        try:
+            wait()
+        except Exception as error:  # noqa: BLE001 - told at the end, as what the lane itself meets
+            self.trouble.append(f"{kind}: {error!r}")
+        finally:
+            self._slots.release()
+
+    def conflict(self) -> Wait:
         """A host is renewed, and meanwhile its Domain, Secret and Ingresses are written over and over."""
-        world, host = self._world, self._chance.choice(self._world.of("steady", "policy", "rsa"))
+        world, host = self._world, self._host("steady", "policy", "rsa")
         fault = world.record.begin("others write the same objects", host.hostname)
         world.refresh(host, "asked for while others write")
         ingresses = self._ingresses(host)
@@ -51,28 +79,30 @@ class Hands:
                 )
             self._pause.wait(self._chance.uniform(0, 0.2))
         fault.healed = since = time.time()
-        self._until(fault, host, lambda: self._seen.is_well(host, since), [])
+        return self._until(fault, host, lambda: self._seen.is_well(host, since), [])
 
-    def delete_secret(self) -> None:
+    def delete_secret(self) -> Wait:
         """The certificate's Secret is deleted; another certificate has to be ordered, since the key is gone."""
         host = self._host()
         fault = self._world.record.begin("Secret deleted", host.hostname)
         self._world.record.cause(host.hostname, "its Secret was deleted")
-        self._spoil_secret(host, fault, lambda: self._world.core.delete_namespaced_secret(*self._secret(host)))
+        return self._spoil_secret(host, fault, lambda: self._world.core.delete_namespaced_secret(*self._secret(host)))
 
-    def edit_secret(self) -> None:
+    def edit_secret(self) -> Wait:
         """The certificate in the Secret is written over with nonsense."""
         host = self._host()
         fault = self._world.record.begin("Secret edited", host.hostname)
         self._world.record.cause(host.hostname, "its Secret was edited")
         body = {"data": {"tls.crt": _NONSENSE}}
-        self._spoil_secret(host, fault, lambda: self._world.core.patch_namespaced_secret(*self._secret(host), body))
+        return self._spoil_secret(
+            host, fault, lambda: self._world.core.patch_namespaced_secret(*self._secret(host), body)
+        )
 
-    def delete_ingress(self) -> None:
+    def delete_ingress(self) -> Wait:
         """One of the host's Ingresses is deleted: no order is needed to put it back."""
-        self._spoil_ingress("Ingress deleted", self._world.net.delete_namespaced_ingress)
+        return self._spoil_ingress("Ingress deleted", self._world.net.delete_namespaced_ingress)
 
-    def edit_ingress(self) -> None:
+    def edit_ingress(self) -> Wait:
         """One of the host's Ingresses leads to another host."""
 
         def edit(name: str, namespace: str) -> None:
@@ -81,13 +111,18 @@ class Hands:
             one.spec.tls = None
             self._world.net.replace_namespaced_ingress(name, namespace, one)
 
-        self._spoil_ingress("Ingress edited", edit)
+        return self._spoil_ingress("Ingress edited", edit)
 
     def _is_gone(self, host: Host) -> bool:
         return self._world.hosts.get(host.hostname) is not host
 
-    def _host(self) -> Host:
-        return self._chance.choice(self._world.of())
+    def _host(self, *groups: str) -> Host:
+        """One of them, by chance; where it has an open fault, the next one without."""
+        hosts = self._world.of(*groups)
+        first = self._chance.randrange(len(hosts))
+        found = next(one for one in hosts[first:] + hosts[:first] if one.hostname not in self._open)
+        self._open.add(found.hostname)
+        return found
 
     @staticmethod
     def _secret(host: Host) -> tuple[str, str]:
@@ -104,7 +139,7 @@ class Hands:
         )
         return [one.metadata.name for one in found or ()]
 
-    def _spoil_secret(self, host: Host, fault: Fault, act: Callable[[], object]) -> None:
+    def _spoil_secret(self, host: Host, fault: Fault, act: Callable[[], object]) -> Wait:
         windows = [self._world.record.window(fault.kind, subject) for subject in (host.secret, host.hostname)]
         before = self._seen.secrets.serial(host.secret)
         self._world.surely(act)
@@ -113,14 +148,14 @@ class Hands:
         def is_well() -> bool:
             return self._seen.secrets.serial(host.secret) not in (0, before) and self._seen.is_well(host, since)
 
-        self._until(fault, host, is_well, windows)
+        return self._until(fault, host, is_well, windows)
 
-    def _spoil_ingress(self, kind: str, act: Callable[[str, str], object]) -> None:
+    def _spoil_ingress(self, kind: str, act: Callable[[str, str], object]) -> Wait:
         world, host = self._world, self._host()
         fault = world.record.begin(kind, host.hostname)
         names = self._ingresses(host)
         if not names:
-            return  # another fault has just taken them
+            return lambda: self._open.discard(host.hostname)  # another fault has just taken them
         name = self._chance.choice(names)
         window = world.record.window(kind, host.hostname)
         before = world.surely(lambda: world.net.read_namespaced_ingress(name, host.namespace))
@@ -132,15 +167,21 @@ class Hands:
             one = world.net.read_namespaced_ingress(name, host.namespace)
             return before is None or one.spec.to_dict() == before.spec.to_dict()
 
-        self._until(fault, host, lambda: is_back() and self._seen.is_well(host, since), [window])
+        return self._until(fault, host, lambda: is_back() and self._seen.is_well(host, since), [window])
 
-    def _until(self, fault: Fault, host: Host, is_well: Callable[[], bool], windows: list[Window]) -> None:
-        try:
-            waiting.wait_for(lambda: self._is_gone(host) or is_well(), MOST, fault.kind, every=0.2, ignore=AWAY)
-        except waiting.NotInTime:
-            return  # what is missing breaks an invariant by itself
-        if self._is_gone(host):
-            return  # its owner has deleted it meanwhile
-        fault.recovered = time.time()
-        for window in windows:
-            window.ended = fault.recovered
+    def _until(self, fault: Fault, host: Host, is_well: Callable[[], bool], windows: list[Window]) -> Wait:
+        def wait() -> None:
+            try:
+                what = f"{fault.kind} at {host.hostname} is put right"
+                waiting.wait_for(lambda: self._is_gone(host) or is_well(), MOST, what, every=0.2, ignore=AWAY)
+            except waiting.NotInTime:
+                return  # what is missing breaks an invariant by itself
+            finally:
+                self._open.discard(host.hostname)
+            if self._is_gone(host):
+                return  # its owner has deleted it meanwhile
+            fault.recovered = time.time()
+            for window in windows:
+                window.ended = fault.recovered
+
+        return wait

@@ -18,7 +18,9 @@ from cluster import waiting
 from cluster.handle import Cluster
 
 #: The share of the faults that is done by hand; those of parts take longer.
-_BY_HAND = 0.5
+_BY_HAND = 0.55
+#: Seconds between two of a lane: those of parts are healed one after the other, those by hand beside each other.
+_PAUSES = {"parts": (0.2, 2.0), "hands": (1.0, 9.0)}
 #: Seconds that one renewal may take where nothing is amiss.
 _RENEWED = 15.0
 
@@ -131,16 +133,15 @@ def _keep_helping(world: World, ends: threading.Event) -> None:
 def _inject(world: World, seen: Observer, wish: Wish, say: Callable[[str], None]) -> list[str]:
     """Both lanes, until their plans are done or the time is over; returns what was not done, or went wrong."""
     chances = {name: random.Random(f"{wish.seed} {name}") for name in ("parts", "hands", "plan")}  # noqa: S311
-    lanes = {"parts": Parts(world, seen, chances["parts"]), "hands": Hands(world, seen, chances["hands"])}
+    hands = Hands(world, seen, chances["hands"])
+    lanes = {"parts": Parts(world, seen, chances["parts"]), "hands": hands}
     by_hand = round(wish.faults * _BY_HAND)
     counts = {"parts": wish.faults - by_hand, "hands": by_hand}
-    limit, trouble = time.monotonic() + wish.minutes * 60, []
-    lock = threading.Lock()
+    limit, trouble = time.monotonic() + wish.minutes * 60, hands.trouble
+    lock, pause = threading.Lock(), threading.Event()
 
-    def go(name: str) -> None:
+    def go(name: str, plan: list[str]) -> None:
         lane, chance = lanes[name], chances[name]
-        kinds = [kind for kind in lane.kinds if not wish.kinds or kind in wish.kinds]
-        plan = drawn(kinds, counts[name], chances["plan"]) if kinds else []
         for number, kind in enumerate(plan):
             if time.monotonic() > limit:
                 trouble.append(f"{len(plan) - number} faults of {name} were left out: the time was over")
@@ -151,11 +152,16 @@ def _inject(world: World, seen: Observer, wish: Wish, say: Callable[[str], None]
                 trouble.append(f"{kind}: {error!r}"[:600])
             with lock:
                 say(f"{len(world.record.faults):4} {name}: {kind}")
-            threading.Event().wait(chance.uniform(0.2, 2.0))
+            pause.wait(chance.uniform(*_PAUSES[name]))
 
-    threads = [threading.Thread(target=go, args=(name,)) for name in lanes]
+    plans = {}
+    for name, lane in lanes.items():
+        kinds = [kind for kind in lane.kinds if not wish.kinds or kind in wish.kinds]
+        plans[name] = drawn(kinds, counts[name], chances["plan"]) if kinds else []
+    threads = [threading.Thread(target=go, args=one, daemon=True) for one in plans.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    hands.close()
     return trouble
