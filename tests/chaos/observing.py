@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from chaos import orders
-from chaos.clients import Clients
+from chaos.clients import Clients, Refused
 from chaos.keys import Keys
 from chaos.leaks import Leaks
 from chaos.record import GRACE
@@ -126,17 +126,29 @@ class Observer:
         """All that did not hold."""
         judges: dict[str, Callable[[], list[str]]] = {
             CERTIFICATES: self._lost,
-            HTTPS: lambda: [f"{one.hostname}: {one.error}" for one, why in self.refusals() if not why],
+            HTTPS: self._refused,
             KEYS: lambda: [*dict.fromkeys(self.secrets.wrong), *self._reused(), *sorted(self.leaks.found)],
             ORDERS: lambda: [*self.judge_orders().broken, *self._beside_the_journal()],
             CONVERGED: lambda: self._unconverged,
         }
         return [Broken(invariant, words) for invariant, judge in judges.items() for words in judge()]
 
-    def refusals(self) -> list[tuple[Any, str]]:
+    def refusals(self) -> list[tuple[Refused, str]]:
         """The handshakes that failed, each with the fault that excuses it."""
         record = self.world.record
         return [(one, record.excuse([one.hostname], one.begun, one.ended)) for one in list(self.clients.refused)]
+
+    def _refused(self) -> list[str]:
+        """A line for each host and error, with the time from the first to the last handshake."""
+        found: dict[tuple[str, str], list[Refused]] = {}
+        for one, why in self.refusals():
+            if not why:
+                found.setdefault((one.hostname, one.error), []).append(one)
+        return [
+            f"{hostname}: {len(some)} handshakes in {some[-1].ended - some[0].begun:.1f} s, "
+            f"from {time.strftime('%T', time.gmtime(some[0].begun))} on: {error}"
+            for (hostname, error), some in found.items()
+        ]
 
     def _lost(self) -> list[str]:
         found, record = [], self.world.record
