@@ -68,7 +68,7 @@ def _try_mutations(cluster: Cluster, options: argparse.Namespace) -> int:
     wrong = []
     for mistake in options.only or mutations.EXPECTED:
         told = mutations.try_one(cluster, mistake, options.seed, lambda words: print(f"  {words}", flush=True))
-        report.keep(told, options.folder)
+        report.keep({**told, "mutation": mistake or "no-mistake"}, options.folder)
         words = mutations.verdict(mistake, told)
         wrong += [words] if words else []
         first = next((one for found in told["broken"].values() for one in found), "nothing is broken")
