@@ -30,7 +30,11 @@ class Hands:
         self._slots = threading.Semaphore(_AT_ONCE)
         self._waiting: list[threading.Thread] = []
         self.trouble: list[str] = []
-        self.kinds: dict[str, Callable[[], Wait]] = {
+
+    @property
+    def kinds(self) -> dict[str, Callable[[], Wait]]:
+        """What it can do, by the name of the fault."""
+        return {
             "others write the same objects": self.conflict,
             "Secret deleted": self.delete_secret,
             "Secret edited": self.edit_secret,

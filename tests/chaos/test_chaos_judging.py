@@ -12,10 +12,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from chaos import mutations, orders
+from chaos.disturbing import Disturbing
+from chaos.hands import Hands
 from chaos.keys import Keys
+from chaos.killing import Killing
 from chaos.observing import INVARIANTS
-from chaos.plan import drawn
+from chaos.plan import WEIGHTS, drawn
 from chaos.record import BOUND, MOST, Cause, Record, Trouble, Window
+from cluster.paths import CHECKOUT
 from faulty.journal import Order
 from scale.local_ca import LocalCA
 
@@ -178,6 +182,19 @@ def test_a_plan_holds_each_kind_and_follows_from_its_seed() -> None:
     assert first == second != other
     assert len(first) == 30
     assert set(Counter(first)) == set(kinds)
+
+
+KINDS = {kind for lane in (Killing, Disturbing, Hands) for kind in lane.__new__(lane).kinds}
+
+
+def test_each_kind_that_comes_more_or_less_often_is_there() -> None:
+    assert set(WEIGHTS) <= KINDS
+
+
+def test_each_kind_is_explained() -> None:
+    page = (CHECKOUT / "docs" / "testing.md").read_text()
+    table = page.partition("## Chaos")[2].partition("\n## ")[0]
+    assert {kind for kind in KINDS if kind not in table} == set()
 
 
 def test_there_is_a_mistake_for_each_invariant() -> None:
