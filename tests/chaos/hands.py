@@ -2,6 +2,7 @@
 
 import base64
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -60,12 +61,14 @@ class Hands:
             one.join()
 
     def _settle(self, kind: str, wait: Wait) -> None:
+        is_over = False
         try:
             wait()
-        except Exception as error:  # noqa: BLE001 - told at the end, as what the lane itself meets
-            self.trouble.append(f"{kind}: {error!r}")
+            is_over = True
         finally:
             self._slots.release()
+            if not is_over:
+                self.trouble.append(f"{kind}: whether it was put right is not known: {sys.exc_info()[1]!r}")
 
     def conflict(self) -> Wait:
         """A host is renewed, and meanwhile its Domain, Secret and Ingresses are written over and over."""

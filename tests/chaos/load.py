@@ -1,12 +1,12 @@
 """The work that goes on beside the faults: renewals that are asked for, policies that change, and an administrator."""
 
-import random
 import threading
 import time
 from contextlib import suppress
 from datetime import datetime
 from typing import Self
 
+from chaos.plan import chance_of
 from chaos.world import AWAY, World
 from integration import observer
 
@@ -22,7 +22,7 @@ class Load:
 
     def __init__(self, world: World, seed: int) -> None:
         self._world, self._stop = world, threading.Event()
-        self._chance = random.Random(f"{seed} load")  # noqa: S311 - the same each time
+        self._chance = chance_of(seed, "load")
         self._threads = [
             threading.Thread(target=self._again, args=(every, act), daemon=True)
             for every, act in ((_RENEWAL, self._renew), (_POLICY, self._change_policy), (_LOOK, self._help))

@@ -16,6 +16,11 @@ WEIGHTS: Mapping[str, float] = {
 }
 
 
+def chance_of(seed: int, what: str) -> random.Random:
+    """Chances of their own for a part of a run, the same each time."""
+    return random.Random(f"{seed} {what}")  # noqa: S311 - they need not be hard to guess
+
+
 def drawn(kinds: Sequence[str], count: int, chance: random.Random) -> list[str]:
     """So many faults in an order of chance: each kind at least once where there is room, the rest by weight."""
     once = chance.sample(list(kinds), min(len(kinds), count))

@@ -1,8 +1,8 @@
 """One run: the world, the load, two lanes of faults at once, the observer, and what is said of it at the end."""
 
-import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,10 +11,11 @@ from chaos.hands import Hands
 from chaos.load import Load, help_on
 from chaos.observing import Broken, Observer
 from chaos.parts import Parts
-from chaos.plan import drawn
+from chaos.plan import chance_of, drawn
 from chaos.record import Record
 from chaos.world import AWAY, Host, Size, World
 from cluster import waiting
+from cluster.errors import ClusterError
 from cluster.handle import Cluster
 
 #: The share of the faults that is done by hand; those of parts take longer.
@@ -132,24 +133,25 @@ def _keep_helping(world: World, ends: threading.Event) -> None:
 
 def _inject(world: World, seen: Observer, wish: Wish, say: Callable[[str], None]) -> list[str]:
     """Both lanes, until their plans are done or the time is over; returns what was not done, or went wrong."""
-    chances = {name: random.Random(f"{wish.seed} {name}") for name in ("parts", "hands", "plan")}  # noqa: S311
+    chances = {name: chance_of(wish.seed, name) for name in ("parts", "hands", "plan")}
     hands = Hands(world, seen, chances["hands"])
     lanes = {"parts": Parts(world, seen, chances["parts"]), "hands": hands}
     by_hand = round(wish.faults * _BY_HAND)
     counts = {"parts": wish.faults - by_hand, "hands": by_hand}
     limit, trouble = time.monotonic() + wish.minutes * 60, hands.trouble
+    done = Counter[str]()
     lock, pause = threading.Lock(), threading.Event()
 
     def go(name: str, plan: list[str]) -> None:
         lane, chance = lanes[name], chances[name]
-        for number, kind in enumerate(plan):
+        for kind in plan:
             if time.monotonic() > limit:
-                trouble.append(f"{len(plan) - number} faults of {name} were left out: the time was over")
                 return
             try:
                 lane.inject(kind)
-            except Exception as error:  # noqa: BLE001 - a lane that is broken is a broken run, and is told
+            except (*AWAY, AssertionError, ClusterError) as error:
                 trouble.append(f"{kind}: {error!r}"[:600])
+            done[name] += 1
             with lock:
                 say(f"{len(world.record.faults):4} {name}: {kind}")
             pause.wait(chance.uniform(*_PAUSES[name]))
@@ -164,4 +166,9 @@ def _inject(world: World, seen: Observer, wish: Wish, say: Callable[[str], None]
     for thread in threads:
         thread.join()
     hands.close()
+    trouble += [
+        f"{name} ended after {done[name]} of {len(plan)} faults"
+        for name, plan in plans.items()
+        if done[name] < len(plan)
+    ]
     return trouble
