@@ -27,7 +27,6 @@ class Hands:
     def __init__(self, world: World, seen: Observer, chance: random.Random) -> None:
         self._world, self._seen, self._chance = world, seen, chance
         self._pause = threading.Event()
-        self._open: set[str] = set()
         self._slots = threading.Semaphore(_AT_ONCE)
         self._waiting: list[threading.Thread] = []
         self.trouble: list[str] = []
@@ -124,12 +123,7 @@ class Hands:
         return self._world.hosts.get(host.hostname) is not host
 
     def _host(self, *groups: str) -> Host:
-        """One of them, by chance; where it has an open fault, the next one without."""
-        hosts = self._world.of(*groups)
-        first = self._chance.randrange(len(hosts))
-        found = next(one for one in hosts[first:] + hosts[:first] if one.hostname not in self._open)
-        self._open.add(found.hostname)
-        return found
+        return self._world.take(self._chance, *groups)
 
     @staticmethod
     def _secret(host: Host) -> tuple[str, str]:
@@ -162,7 +156,7 @@ class Hands:
         fault = world.record.begin(kind, host.hostname)
         names = self._ingresses(host)
         if not names:
-            return lambda: self._open.discard(host.hostname)  # another fault has just taken them
+            return lambda: world.give(host)  # another fault has just taken them
         name = self._chance.choice(names)
         window = world.record.window(kind, host.hostname)
         before = world.surely(lambda: world.net.read_namespaced_ingress(name, host.namespace))
@@ -184,7 +178,7 @@ class Hands:
             except waiting.NotInTime:
                 return  # what is missing breaks an invariant by itself
             finally:
-                self._open.discard(host.hostname)
+                self._world.give(host)
             if self._is_gone(host):
                 return  # its owner has deleted it meanwhile
             fault.recovered = time.time()

@@ -51,7 +51,7 @@ class Killing(Lane):
             else:
                 self._sit(0, 2)
                 world.replicas.back(leader)
-                self._recover(fault, world.replicas.leader)
+                self._recover(fault)
 
     def kill_standby(self) -> None:
         """SIGKILL."""
@@ -67,7 +67,7 @@ class Killing(Lane):
     def change_while_down(self) -> None:
         """A Domain is deleted, or deleted and made again, and another comes, while no replica runs."""
         world = self._world
-        old = self._chance.choice(world.of("steady"))
+        old = world.take(self._chance, "steady")
         is_same = self._chance.random() < 0.4
         fault = world.record.begin("objects changed while no operator ran", old.hostname)
         with world.record.trouble(fault.kind):
@@ -85,6 +85,7 @@ class Killing(Lane):
             self._seen.meet(new)
             begun = time.time()
         self._recover(fault, lambda: self._seen.is_well(new, begun))
+        world.give(old)
 
     def restart_apiserver(self) -> None:
         """SIGKILL, and a new one after a while."""
@@ -99,8 +100,7 @@ class Killing(Lane):
         world = self._world
         window = world.record.window("ingress restarted", "*", 60)
         part = traefik.DATA_PLANE.parts(self._state, world.ports, entry(0, world.ports))[0]
-        hosts = world.of()
-        fault = self._restart("ingress restarted", part, is_well=lambda: not self._unserved(hosts))
+        fault = self._restart("ingress restarted", part, is_well=lambda: not self._unserved(world.idle()))
         if fault.recovered:
             window.ended = fault.recovered
 
@@ -121,7 +121,7 @@ class Killing(Lane):
             self._sit(least, most)
             processes.start(self._state, part.command)
             waiting.wait_for(part.ready, part.timeout, f"{part.name} is ready", every=0.1)
-            self._recover(fault, is_well or world.replicas.leader)
+            self._recover(fault, is_well)
         return fault
 
     def compact(self) -> None:
@@ -137,7 +137,7 @@ class Killing(Lane):
                 self._cycle_apiserver()
             finally:
                 world.way.shut(is_on=False)
-            self._recover(fault, world.replicas.leader)
+            self._recover(fault)
 
     def _forget_history(self) -> None:
         url = f"http://127.0.0.1:{self._world.ports.get('etcd')}/v3/kv"

@@ -69,8 +69,8 @@ def help_on(world: World) -> None:
     for one in world.domains():
         told, meta = observer.status(one), one["metadata"]
         host, until = by_name.get((meta["namespace"], meta["name"])), (told.get("attempts") or {}).get("nextAttempt")
-        # One that fails may be asked for anew; one that waits for a CA's Retry-After may not be hurried.
-        is_over = told.get("state") == "Failing" or told.get("reason") in ("OrderInvalid", "ChallengeFailed")
+        # Only after a validation that failed: what a CA that is away, or its Retry-After, holds back goes on by itself.
+        is_over = str(told.get("reason")).startswith(("Order", "Challenge", "DNS", "CAA"))
         if host and until and is_over and datetime.fromisoformat(until).timestamp() > time.time() + _PATIENCE:
             world.record.helped.append(f"{host.hostname}: {told.get('reason')}, until {until}")
             world.refresh(host, "an administrator's help")

@@ -1,6 +1,7 @@
 """What the faults are done to: the local cluster with two replicas, a CA behind a journal, Apps and their Domains."""
 
 import itertools
+import random
 import tempfile
 import threading
 import time
@@ -87,6 +88,7 @@ class World:
 
     def __enter__(self) -> Self:
         self._stack, self.lock, self._numbers = ExitStack(), threading.RLock(), itertools.count()
+        self._taken: set[str] = set()
         try:
             self._set_up()
         except BaseException:
@@ -180,6 +182,25 @@ class World:
                 if time.monotonic() > limit:
                     raise
             threading.Event().wait(0.2)
+
+    def take(self, chance: random.Random, *groups: str) -> Host:
+        """A Domain of these groups by chance, or the next one that nobody has taken; it is the caller's until `give`."""
+        with self.lock:
+            hosts = self.of(*groups)
+            first = chance.randrange(len(hosts))
+            found = next(one for one in hosts[first:] + hosts[:first] if one.hostname not in self._taken)
+            self._taken.add(found.hostname)
+        return found
+
+    def give(self, host: Host) -> None:
+        """It may be taken again."""
+        with self.lock:
+            self._taken.discard(host.hostname)
+
+    def idle(self) -> list[Host]:
+        """The Domains that nobody has taken."""
+        with self.lock:
+            return [host for host in self.of() if host.hostname not in self._taken]
 
     def patch_domain(self, host: Host, body: dict[str, Any]) -> None:
         """Change a Domain as a person does."""
