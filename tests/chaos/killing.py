@@ -42,6 +42,9 @@ class Killing(Lane):
         leader = world.replicas.leader() or NAMES[0]
         fault = world.record.begin("leader killed", leader)
         with world.record.trouble(fault.kind):
+            # So that it has something on its way, at some step of it.
+            world.refresh(self._chance.choice(world.idle()), "asked for just before a crash")
+            self._sit(0, 0.4)
             world.replicas.down(leader)
             if self._chance.random() < 0.3:
                 self._sit(0, 0.5)

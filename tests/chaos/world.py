@@ -184,7 +184,7 @@ class World:
             threading.Event().wait(0.2)
 
     def take(self, chance: random.Random, *groups: str) -> Host:
-        """A Domain of these groups by chance, or the next one that nobody has taken; it is the caller's until `give`."""
+        """A Domain of these groups by chance, or the next that nobody has taken; it is the caller's until `give`."""
         with self.lock:
             hosts = self.of(*groups)
             first = chance.randrange(len(hosts))
