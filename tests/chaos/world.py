@@ -86,9 +86,11 @@ class World:
     hosts: dict[str, Host] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
 
-    def __enter__(self) -> Self:
+    def __post_init__(self) -> None:
         self._stack, self.lock, self._numbers = ExitStack(), threading.RLock(), itertools.count()
         self._taken: set[str] = set()
+
+    def __enter__(self) -> Self:
         try:
             self._set_up()
         except BaseException:
