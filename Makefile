@@ -27,7 +27,7 @@ comma := ,
 space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER_TRAEFIK_THROTTLE CLUSTER UV
 
-.PHONY: help setup check test e2e demo docs site audit dist sessions pictures bench cluster-up cluster-down clean kind-cluster
+.PHONY: help setup check test e2e demo docs site audit dist sessions pictures bench chaos cluster-up cluster-down clean kind-cluster
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  make %-13s %s\n' "$$t" "$$d"; done
@@ -103,6 +103,9 @@ pictures: .venv/.synced ## take the pictures of docs/dashboard.md, in the browse
 
 bench: .venv/.synced ## measure on the local cluster; SCENARIO="burst-1000 churn-1800" or all; OPERATOR=cert-manager
 	@$(BIN)/python tests/scale run $(SCENARIO) $(if $(OPERATOR),--operator $(OPERATOR))
+
+chaos: .venv/.synced ## faults of all kinds for half an hour, judged all along; SEED= FAULTS= MINUTES=; MUTATIONS=1: the judges
+	@$(BIN)/python tests/chaos $(if $(SEED),--seed $(SEED)) $(if $(MUTATIONS),mutations,run $(if $(FAULTS),--faults $(FAULTS)) $(if $(MINUTES),--minutes $(MINUTES)))
 
 cluster-up: .venv/.synced ## the local cluster; OPERATORS=0..5 INGRESS=traefik,contour,... CLUSTER_OPERATOR_CONFIG_PATCH=FILE
 	@$(CLUSTER_CLI) up

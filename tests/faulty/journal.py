@@ -18,6 +18,7 @@ class Order:
         is_ended: the CA ended it, or gave a certificate of no use.
         keys: the SubjectPublicKeyInfo in each request to finalize.
         chain: the certificate as the CA gave it.
+        at: when it was asked for, in seconds since the epoch.
     """
 
     path: str
@@ -26,6 +27,7 @@ class Order:
     is_ended: bool = False
     keys: list[bytes] = field(default_factory=list)
     chain: bytes = b""
+    at: float = 0.0
 
 
 @dataclass

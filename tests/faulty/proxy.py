@@ -161,7 +161,8 @@ class Proxy:
         """Remember what belongs to which order."""
         document = answer.document
         if entry.kind is Kind.NEW_ORDER and answer.status == 201:
-            order = Order(path_of(answer.headers["Location"]), entry.hostname, is_lost=entry.fault in LOSING)
+            is_lost = entry.fault in LOSING
+            order = Order(path_of(answer.headers["Location"]), entry.hostname, is_lost=is_lost, at=entry.at)
             self.journal.add(order)
             self._of[order.path] = order
         else:

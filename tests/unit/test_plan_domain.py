@@ -124,7 +124,7 @@ STATES = {
         "DNSNotFound",
     ),
     "a failure is remembered": (
-        remembering(attempts(2, until=NOW + DAY, reason="OrderInvalid")),
+        remembering(attempts(2, until=NOW + timedelta(minutes=10), reason="OrderInvalid")),
         "Failing",
         "OrderInvalid",
     ),
@@ -172,8 +172,28 @@ STEPS = {
         Step.PREFLIGHT,
     ),
     "an attempt is held back: nothing": (
-        remembering(attempts(1, until=NOW + DAY, reason="CAUnavailable")),
+        remembering(attempts(9, until=NOW + timedelta(minutes=5), reason="CAUnavailable")),
         Step.NONE,
+    ),
+    "an attempt is held back for longer than any pause, so that the clock was set back: try": (
+        remembering(attempts(9, until=NOW + timedelta(hours=1), reason="CAUnavailable")),
+        Step.PREFLIGHT,
+    ),
+    "the second pause after an order that failed: nothing": (
+        remembering(attempts(2, until=NOW + timedelta(minutes=10), reason="OrderInvalid")),
+        Step.NONE,
+    ),
+    "a longer one than that: try": (
+        remembering(attempts(2, until=NOW + timedelta(minutes=11), reason="OrderInvalid")),
+        Step.PREFLIGHT,
+    ),
+    "a CA said when: nothing, however long it is": (
+        remembering(attempts(1, until=NOW + DAY, reason="RateLimited", state="Waiting")),
+        Step.NONE,
+    ),
+    "the last proof is from the future, so that the clock was set back: prove it again": (
+        issued(proof=proof(at=NOW + timedelta(hours=1))),
+        Step.PROVE,
     ),
     "the time of the next attempt has come: try": (
         remembering(attempts(1, until=NOW, reason="CAUnavailable")),
@@ -517,3 +537,24 @@ def test_the_key_type_asked_for_is_ordered():
     assert decide(observed(app=app(key_type="RSA-4096")), NOW).key_type == "RSA-4096"
     assert decide(observed(profile=DEFAULT), NOW).key_type == "ECDSA-P256"
     assert decide(observed(profile=RSA_ONLY), NOW).key_type == "RSA-2048"
+
+
+SHOWN = {"certificate": {"source": "Automatic", "secretName": "www-tls"}}
+
+
+def test_the_routes_of_a_certificate_that_has_expired_stay_until_the_next_one_comes():
+    plan = decide(observed(domain=domain(status=SHOWN), secret=broken_secret()), NOW)
+    assert plan.step is Step.PREFLIGHT
+    assert plan.routes is not None
+    assert (plan.routes.secret_name, plan.routes.redirect) == ("www-tls", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "held"),
+    [(SHOWN, broken_secret("The Secret holds no certificate.")), (SHOWN, foreign_secret()), ({}, broken_secret())],
+    ids=["spoilt", "somebody else's", "never shown"],
+)
+def test_nothing_is_routed_with_what_never_could_be_served(status, held):
+    plan = decide(observed(domain=domain(status=status), secret=held), NOW)
+    assert plan.routes is not None
+    assert (plan.routes.secret_name, plan.routes.redirect) == ("", False)

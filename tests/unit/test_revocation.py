@@ -149,7 +149,7 @@ def test_a_certificate_that_was_replaced_before_it_could_be_revoked_is_told_of()
 
 
 def test_the_sentence_of_a_failure_stays_alone():
-    failing = {"attempts": {"failures": 1, "nextAttempt": "2026-11-24T12:00:00Z"}, "reason": "CAUnavailable"}
+    failing = {"attempts": {"failures": 1, "nextAttempt": "2026-11-23T12:05:00Z"}, "reason": "CAUnavailable"}
     failing |= {"state": "CertIssued", "message": "Down."}
     seen = asking(facts=DUE, unrevoked=AWAY)
     seen = replace(seen, domain=replace(seen.domain, status=failing))

@@ -51,6 +51,8 @@ __all__ = [
 
 #: The smallest RSA key that a browser accepts (CA/Browser Forum Baseline Requirements, 6.1.5).
 MINIMUM_RSA_BITS = 2048
+#: What is wrong with a certificate whose time is over.
+EXPIRED = "The certificate has expired."
 
 # What cryptography raises for certificates that do not hold to RFC 5280, often only when a field is read.
 _MALFORMED = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension)
@@ -202,7 +204,7 @@ def check_pair(chain_pem: bytes, key_pem: bytes, hostnames_needed: Sequence[str]
     if now < facts.not_before:
         raise CertificateProblem("The certificate is not valid yet.")
     if now > facts.not_after:
-        raise CertificateProblem("The certificate has expired.")
+        raise CertificateProblem(EXPIRED)
     public_key = leaf.public_key()
     if isinstance(public_key, rsa.RSAPublicKey) and public_key.key_size < MINIMUM_RSA_BITS:
         raise CertificateProblem(f"The RSA key has {public_key.key_size} bits; 2048 is the least.")

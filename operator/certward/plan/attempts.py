@@ -42,4 +42,6 @@ def attempts_of(observed: Observed, now: datetime) -> Attempts:
     if until is None:
         return Attempts(failures, None, Verdict("Failed", reason, message))
     state = "Waiting" if reason == "RateLimited" else "Failing"
+    if state == "Failing" and until > now + schedule.longest_pause(reason, failures):
+        return Attempts(failures)  # the clock was set back since, so the pause may be over as well
     return Attempts(failures, until, Verdict(state, reason, message))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from certward.model import profiles
+from certward.model import pki, profiles
 from certward.model.hostnames import is_wildcard
 from certward.model.pki import CertificateFacts
 from certward.model.resources import App
@@ -152,8 +152,15 @@ def _shows_before(observed: Observed, choice: Choice) -> bool:
 
 
 def _kept(observed: Observed) -> str:
-    """A manual certificate that has been served and cannot be any more; its routes stay, as nothing better is there."""
+    """A certificate that has been served and cannot be any more; its routes stay, as nothing better is there.
+
+    A manual one that is still listed, and an automatic one that has expired: perhaps only by a clock of the operator's
+    that is wrong, while clients are content with it.
+    """
     known = observed.domain.status.get("certificate") or {}
+    if observed.secret.is_managed and observed.secret.problem == pki.EXPIRED:
+        own = observed.domain.secret_name
+        return own if known.get("secretName") == own else ""
     is_listed = any(one.secret.name == known.get("secretName") for one in observed.manual)
     return str(known["secretName"]) if known.get("source") == "Manual" and is_listed else ""
 
@@ -264,7 +271,7 @@ def _order_stays_open(observed: Observed, wanted: Wanted | None, key_type: str) 
 def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> timedelta:
     """How long until the next handshake; zero or less: now."""
     proof = observed.proof
-    if proof is None:
+    if proof is None or proof.at > now:  # nothing is proven by a look in times to come: the clock was set back
         return timedelta()
     fits = profiles.fits(observed.profile, facts.key_type)
     shown = proof.profile, proof.hsts_max_age

@@ -42,6 +42,18 @@ def retry_at(error: OperatorError, failures: int, now: datetime) -> datetime | N
     return now + min(first * float(2**doublings), TRANSIENT_MAX)
 
 
+def longest_pause(reason: str, failures: int) -> timedelta:
+    """How far ahead the next attempt is at most after `failures` consecutive failures that may be tried again.
+
+    Args:
+        reason: that of the last failure. It tells what only a Transient says from what a ChallengeFailed may say, too.
+        failures: how many, 1 at least.
+    """
+    if reason == "CAUnavailable":
+        return TRANSIENT_MAX
+    return max(TRANSIENT_MAX, CHALLENGE_DELAYS[min(failures, len(CHALLENGE_DELAYS)) - 1])
+
+
 class Window(NamedTuple):
     """When a CA wants a certificate renewed (RFC 9773, 4.2); aware datetimes."""
 

@@ -4,7 +4,6 @@ Among ten thousand hosts such a look is all that there is to do; a whole pass wo
 a decision depends on comes with an event, after which the Domain is decided on as ever.
 """
 
-import time
 from datetime import UTC, datetime, timedelta
 
 from certward.kube.cache import Cache
@@ -29,10 +28,10 @@ class Glances:
     @staticmethod
     def settle(observed: Observed, plan: Plan, memory: Memory, now: datetime) -> None:
         """Take note of whether a Domain is at rest after this decision, and on what that rests."""
-        seconds = rests_for(observed, plan, now) / timedelta(seconds=1)
+        rests_for_so_long = rests_for(observed, plan, now)
         memory.rest = None
-        if seconds and observed.app and plan.serving:
-            memory.rest = Rest(observed.domain, observed.app, plan.serving.facts, time.monotonic() + seconds)
+        if rests_for_so_long and observed.app and plan.serving:
+            memory.rest = Rest(observed.domain, observed.app, plan.serving.facts, now + rests_for_so_long)
 
     def at(self, domain: Domain, memory: Memory) -> timedelta | None:
         """Look at a Domain for which nothing has happened since it came to rest.
@@ -51,16 +50,17 @@ class Glances:
         if rest is None or memory.proof is None or memory.disturbed_at is not None:
             return None
         app = self._cache.app(domain.meta.namespace, domain.app)
-        left = rest.until - time.monotonic()
-        if rest.domain is not domain or rest.app is not app or left <= 0:
+        now, interval = datetime.now(UTC), self._gatherer.interval()
+        is_set_back = memory.proof.at > now  # the clock; nothing is proven by a look in times to come
+        if rest.domain is not domain or rest.app is not app or rest.until <= now or is_set_back:
             return None
-        due = memory.proof.at + self._gatherer.interval() - datetime.now(UTC)
+        due = memory.proof.at + interval - now
         if due <= timedelta():
             if (pause := self._prover.book(memory)) is not None:
                 memory.rest = rest
                 return pause
             if not self._secrets.is_as_known(domain) or not self._prover.glance(rest, memory):
                 return None
-            due = self._gatherer.interval()
+            due = interval
         memory.rest = rest
-        return min(due, timedelta(seconds=left))
+        return min(due, rest.until - now)

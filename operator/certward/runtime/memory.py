@@ -78,13 +78,13 @@ class Rest(NamedTuple):
         domain: the object then.
         app: its App then.
         facts: of the certificate that is served.
-        until: monotonic time at which something else than a handshake is due.
+        until: when something else than a handshake is due; by the clock, as it may be set.
     """
 
     domain: Domain
     app: App
     facts: CertificateFacts
-    until: float
+    until: datetime
 
 
 class Placed(NamedTuple):

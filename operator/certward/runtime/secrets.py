@@ -66,7 +66,7 @@ class Secrets:
         if known is None:
             known = self._found(domain, self._client.get(*_place(domain)), now, roots_pem)
         if known.facts and known.facts.not_after <= now:
-            return replace(known, facts=None, problem="The certificate has expired.")
+            return replace(known, facts=None, problem=pki.EXPIRED)
         return known
 
     def _believed(self, domain: Domain) -> SecretState | None:
