@@ -558,3 +558,8 @@ def test_nothing_is_routed_with_what_never_could_be_served(status, held):
     plan = decide(observed(domain=domain(status=status), secret=held), NOW)
     assert plan.routes is not None
     assert (plan.routes.secret_name, plan.routes.redirect) == ("", False)
+
+
+def test_where_nothing_is_going_to_be_renewed_an_expired_certificate_is_served_no_longer():
+    plan = decide(observed(app=app(is_automatic=False), domain=domain(status=SHOWN), secret=broken_secret()), NOW)
+    assert plan.routes is None or plan.routes.secret_name == ""

@@ -154,11 +154,12 @@ def _shows_before(observed: Observed, choice: Choice) -> bool:
 def _kept(observed: Observed) -> str:
     """A certificate that has been served and cannot be any more; its routes stay, as nothing better is there.
 
-    A manual one that is still listed, and an automatic one that has expired: perhaps only by a clock of the operator's
-    that is wrong, while clients are content with it.
+    A manual one that is still listed, and an automatic one that has expired and is going to be renewed: perhaps only by
+    a clock of the operator's that is wrong, while clients are content with it.
     """
     known = observed.domain.status.get("certificate") or {}
-    if observed.secret.is_managed and observed.secret.problem == pki.EXPIRED:
+    is_automatic = observed.app is not None and observed.app.is_automatic
+    if is_automatic and observed.secret.is_managed and observed.secret.problem == pki.EXPIRED:
         own = observed.domain.secret_name
         return own if known.get("secretName") == own else ""
     is_listed = any(one.secret.name == known.get("secretName") for one in observed.manual)
