@@ -20,6 +20,8 @@ from e2e.streams import Stream
 from e2e.world import World
 from integration import observer
 
+#: Its account goes while a replica still runs, as the page on uninstalling has it.
+TAKES_RIGHTS_AWAY = True
 OURS = "app.kubernetes.io/managed-by=certward"
 KINDS = "apps.certward.dev,domains.certward.dev,tlspolicies.certward.dev"
 
