@@ -189,7 +189,10 @@ class Day:
         return _thing(observer.API_VERSION, "App", name, given)
 
     def _until(self, name: str, field: str, what: str) -> None:
-        told = lambda: observer.status(observer.get(self._cluster, self._namespace, name)).get(field)  # noqa: E731
+
+        def told() -> object:
+            return observer.status(observer.get(self._cluster, self._namespace, name)).get(field)
+
         self._cluster.wait_for(told, _PATIENCE, f"{name}: {what}")
 
     def _until_platform(self, suffix: str, class_name: str) -> None:
@@ -208,8 +211,11 @@ class Day:
 
     def _until_gone(self, kind: str) -> None:
         of_ours = ("-l", "app.kubernetes.io/managed-by=certward", "-o", "name")
-        left = lambda: self._cluster.kubectl("-n", self._namespace, "get", kind, *of_ours)  # noqa: E731
-        self._cluster.wait_for(lambda: not left(), _PATIENCE, f"no {kind} of the operator's is left")
+
+        def is_gone() -> bool:
+            return not self._cluster.kubectl("-n", self._namespace, "get", kind, *of_ours)
+
+        self._cluster.wait_for(is_gone, _PATIENCE, f"no {kind} of the operator's is left")
 
 
 def _thing(api: str, kind: str, name: str, spec: Object) -> Object:

@@ -40,8 +40,11 @@ def namespace(cluster: Cluster) -> Iterator[str]:
         "label", "namespace", made, f"{RESTRICTED}=restricted", "pod-security.kubernetes.io/warn=restricted"
     )
     cluster.kubectl("-n", made, "create", "serviceaccount", "certward")
-    accounts = lambda: cluster.kubectl("-n", made, "get", "serviceaccounts", "-o", "name")  # noqa: E731
-    cluster.wait_for(lambda: "serviceaccount/default" in accounts(), 30, "the namespace has an account of its own")
+
+    def has_account() -> bool:
+        return "serviceaccount/default" in cluster.kubectl("-n", made, "get", "serviceaccounts", "-o", "name")
+
+    cluster.wait_for(has_account, 30, "the namespace has an account of its own")
     return made
 
 

@@ -80,7 +80,7 @@ def _shake(
     timeout: float,
     proxy_protocol: bool,
 ) -> tuple[str, bool, ssl.SSLSession | None] | None:
-    """-> (version, whether the session was resumed, the session afterwards); None when there was no handshake."""
+    """-> (version, whether the session was resumed, the new session if none was given); None: no handshake."""
     name = None if is_ip_address(server_name) else server_name
     try:
         with connect(address, timeout=timeout, proxy_protocol=proxy_protocol) as link:
@@ -91,6 +91,8 @@ def _shake(
             if session is None:
                 link.sendall(_REQUEST.format(host=server_name).encode("ascii"))
                 link.recv()
-            return _NAMES.get(version, version), bool(tls.session_reused), tls.session
+            # Each reading of it costs some KiB that CPython 3.11 never gives back.
+            kept = tls.session if session is None else None
+            return _NAMES.get(version, version), bool(tls.session_reused), kept
     except (ProbeFailed, OSError):
         return None

@@ -215,7 +215,7 @@ class Operator:
                 revocations=Revocations(self._issuers, secrets),
                 preflights=preflights,
                 prover=prover,
-                glances=Glances(self.cache, gatherer=gatherer, secrets=secrets, prover=prover),
+                glances=Glances(self.cache, addresses=addresses, gatherer=gatherer, secrets=secrets, prover=prover),
                 memories=memories,
                 events=events,
             ),

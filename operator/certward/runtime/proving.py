@@ -1,7 +1,6 @@
 """Proof by handshake: what the ingress really serves for a hostname, held against what is declared."""
 
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 from certward.config import Config
 from certward.kube.cache import Cache
-from certward.model import grade, hostnames, keys, pki, profiles
+from certward.model import grade, hostnames, profiles
 from certward.model.pki import CertificateFacts
 from certward.model.resources import Domain, key_of
 from certward.names import ANSWERER_HEADER, PROBE_PATH
@@ -19,15 +18,17 @@ from certward.plan.domain import DISTURBANCE, PROOF_RETRY
 from certward.plan.enforcement import Accepted, Capabilities, Verdict
 from certward.plan.observed import Observed, Plan, Proof, label, max_age
 from certward.probe import tickets
-from certward.probe.handshake import Served, handshake, probe_name
+from certward.probe.handshake import handshake, probe_name
 from certward.probe.httpget import http_get
 from certward.probe.link import ProbeFailed
 from certward.probe.misdirection import misdirected
 from certward.probe.scan import ScanResult, confirms, scan
 from certward.runtime.addresses import Address, Addresses
 from certward.runtime.classes import Classes
-from certward.runtime.memory import Memory, Rest
+from certward.runtime.memory import Memory
+from certward.runtime.pacer import Pacer
 from certward.runtime.reports import Reports
+from certward.runtime.shown import judge
 from certward.runtime.take_up import TakeUp
 from certward.stages import stage
 
@@ -41,22 +42,6 @@ _COMPARABLE = 3600.0
 _MOST_SETTINGS = 256
 #: How long a change of others' routes keeps a host under a close look, in seconds.
 _DISTURBANCE = DISTURBANCE / timedelta(seconds=1)
-
-
-class Pacer:
-    """Spaces out what is not urgent: at most so many a second."""
-
-    def __init__(self, per_second: float) -> None:
-        self._gap = 1.0 / per_second
-        self._lock = threading.Lock()
-        self._next = 0.0
-
-    def book(self) -> float:
-        """Take the next free place; returns the monotonic time at which it is."""
-        with self._lock:
-            place = max(self._next, time.monotonic())
-            self._next = place + self._gap
-            return place
 
 
 class Prover:
@@ -126,23 +111,6 @@ class Prover:
         memory.place = None
         return None
 
-    @stage("glance")
-    def glance(self, rest: Rest, memory: Memory) -> bool:
-        """Whether a host at rest is served as it was; if so `memory.proof` is of now."""
-        address, before = self._addresses.https(rest.app), memory.proof
-        if address is None or before is None:
-            return False
-        name, is_proxied = probe_name(rest.domain.hostname), self._addresses.is_proxied(rest.app)
-        try:
-            served = handshake(address, name, proxy_protocol=is_proxied)
-        except ProbeFailed:
-            return False
-        now = datetime.now(UTC)
-        if _judge(served, rest.facts, rest.domain.hostname, now)[1]:
-            return False
-        memory.proof = replace(before, at=now)
-        return True
-
     def _until_next(self, before: Proof | None, proof: Proof, *, is_good: bool) -> timedelta | None:
         """How long the ingress has until the next look, and what this one says of how long it takes."""
         if is_good and before and before.since and before.expected == proof.expected:
@@ -197,7 +165,7 @@ class Prover:
         except ProbeFailed as failure:
             problem = f"No handshake with the ingress: {failure.message}"
             return Proof(at=now, problem=problem, since=since, expected=expected)
-        fingerprint, problem = _judge(served, facts, observed.domain.hostname, now)
+        fingerprint, problem = judge(served, facts, observed.domain.hostname, now)
         if not problem and observed.shares_certificate:
             problem = self._is_led_elsewhere(observed, address)
         if problem:
@@ -374,35 +342,3 @@ def _culprits(observed: Observed, engine: Capabilities) -> str:
         return ""
     verb = "routes" if len(observed.foreign) == 1 else "route"
     return f" {', '.join(observed.foreign)} {verb} the same host, which {engine.foreign_route}; remove the host there."
-
-
-_NOT_YET = (
-    "The certificate that is served is not valid yet by the operator's clock; if it stays so, the administrator has to "
-    "set the clock of the operator's node right, or to tell the CA that its own is ahead."
-)
-
-
-def _judge(served: Served, facts: CertificateFacts, hostname: str, now: datetime) -> tuple[str, str]:
-    """-> (fingerprint of the leaf that was served, what is wrong with it or "")."""
-    if not served.chain_der:
-        return "", "The ingress sent no certificate."
-    try:
-        chain = tuple(pki.load_der(der) for der in served.chain_der)
-        shown = pki.facts_of(chain[0])
-    except keys.CertificateProblem as problem:
-        return "", f"The ingress sent a certificate that cannot be read: {problem}"
-    if shown.fingerprint_sha256 != facts.fingerprint_sha256:
-        names = ", ".join(shown.hostnames[:3]) or shown.subject or "no name"
-        return shown.fingerprint_sha256, f"The ingress serves another certificate, for {names}."
-    if not pki.chain_consistent(chain):
-        return (
-            shown.fingerprint_sha256,
-            "The ingress sends a chain whose certificates do not belong together.",
-        )
-    if not pki.covers(shown.hostnames, hostname):
-        return shown.fingerprint_sha256, f"The certificate that is served does not cover {hostname}."
-    if now < shown.not_before:
-        return shown.fingerprint_sha256, _NOT_YET
-    if shown.not_after <= now:
-        return shown.fingerprint_sha256, "The certificate that is served has expired."
-    return shown.fingerprint_sha256, ""
