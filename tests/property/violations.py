@@ -114,7 +114,7 @@ def _mark(manifest: Manifest) -> str:
     without = {key: value for key, value in meta.items() if key != "annotations"} | (
         {"annotations": rest} if rest else {}
     )
-    text = json.dumps({**manifest, "metadata": without}, sort_keys=True, separators=(",", ":"))
+    text = json.dumps({**manifest, "metadata": without}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
