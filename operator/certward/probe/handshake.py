@@ -63,44 +63,61 @@ def handshake(
         ProbeFailed: no handshake; the message says in words what happened instead.
     """
     with connect(address, timeout=timeout, proxy_protocol=proxy_protocol) as link:
-        tls = SSL.Connection(_context(), None)
-        if server_name and not is_ip_address(server_name):
-            tls.set_tlsext_host_name(server_name.encode("ascii"))
-        tls.set_connect_state()
-        _negotiate(tls, link)
+        tls = client(server_name)
+        negotiate(tls, link)
         chain = tls.get_peer_cert_chain() or []
-        version = tls.get_protocol_version_name()
         cipher = tls.get_cipher_name() or ""
         return Served(
             chain_der=tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in chain),
-            version=_VERSION_NAMES.get(version, version),
+            version=version_of(tls),
             cipher=_IANA_NAMES.get(cipher, cipher),
         )
 
 
-def _context() -> SSL.Context:
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    context.set_min_proto_version(SSL.TLS1_VERSION)
-    context.set_cipher_list(_CIPHERS)
-    context.set_verify(SSL.VERIFY_NONE)
-    return context
+def client(server_name: str, context: SSL.Context | None = None) -> SSL.Connection:
+    """Give a client that takes any certificate, speaks everything OpenSSL can, and works on memory.
+
+    Args:
+        server_name: sent as SNI unless it is empty or an IP address.
+        context: that of an earlier client, to go on with its session.
+    """
+    if context is None:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_min_proto_version(SSL.TLS1_VERSION)
+        context.set_cipher_list(_CIPHERS)
+        context.set_verify(SSL.VERIFY_NONE)
+    tls = SSL.Connection(context, None)
+    if server_name and not is_ip_address(server_name):
+        tls.set_tlsext_host_name(server_name.encode("ascii"))
+    tls.set_connect_state()
+    return tls
 
 
-def _negotiate(tls: SSL.Connection, link: Link) -> None:
-    """Carry bytes between OpenSSL and the link until the handshake is done."""
+def version_of(tls: SSL.Connection) -> str:
+    """Name the version that was agreed on: "TLSv1.3" and so on."""
+    name = tls.get_protocol_version_name()
+    return _VERSION_NAMES.get(name, name)
+
+
+def negotiate(tls: SSL.Connection, link: Link) -> None:
+    """Carry bytes between a `client` and the link until the handshake is done.
+
+    Raises:
+        ProbeFailed: no handshake; the message says in words what happened instead.
+    """
     received = bytearray()
     while True:
         try:
             tls.do_handshake()
         except SSL.WantReadError:
-            _flush(tls, link)
+            flush(tls, link)
         except SSL.Error as error:
             raise _refusal(bytes(received), error) from error
         else:
             # The client's last flight, so that the server has a whole handshake to log and not a broken one.
             # What it showed stands even when it is gone by now.
             with contextlib.suppress(ProbeFailed):
-                _flush(tls, link)
+                flush(tls, link)
             return
         data = link.recv()
         if not data:
@@ -109,7 +126,12 @@ def _negotiate(tls: SSL.Connection, link: Link) -> None:
         tls.bio_write(data)
 
 
-def _flush(tls: SSL.Connection, link: Link) -> None:
+def flush(tls: SSL.Connection, link: Link) -> None:
+    """Send what a `client` has to send.
+
+    Raises:
+        ProbeFailed: the connection is gone.
+    """
     while True:
         try:
             data = tls.bio_read(1 << 14)

@@ -1,15 +1,20 @@
-"""Whether a TLS session of an earlier policy still resumes: a ticket must not outlive the policy it was given under."""
+"""Whether a TLS session of an earlier policy still resumes: a ticket must not outlive the policy it was given under.
 
-import ssl
+pyOpenSSL, as for every handshake here; the standard library's `SSLSocket.session` moreover loses some KiB each time it
+is read, in CPython 3.10 to 3.12.7 (its issue 116810).
+"""
+
+import contextlib
 from dataclasses import dataclass, field
 from typing import Final
 
-from certward.probe.client_hello import is_ip_address
-from certward.probe.link import ProbeFailed, connect
+from OpenSSL import SSL, crypto
+
+from certward.probe.handshake import client, flush, negotiate, version_of
+from certward.probe.link import Link, ProbeFailed, connect
 
 #: TLS 1.3 sends its tickets after the handshake; a request makes sure that they have come (RFC 8446, 4.6.1).
 _REQUEST: Final = "GET /.well-known/certward-probe HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-_NAMES: Final = {"TLSv1": "TLSv1.0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,8 @@ class Session:
     """
 
     version: str
-    context: ssl.SSLContext = field(repr=False)
-    session: ssl.SSLSession = field(repr=False)
+    context: SSL.Context = field(repr=False)
+    session: SSL.Session = field(repr=False)
 
 
 def take(
@@ -36,13 +41,16 @@ def take(
         timeout: seconds for everything together.
         proxy_protocol: start with a PROXY protocol v1 header.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.set_ciphers("ALL:!aNULL:!PSK:!SRP:@SECLEVEL=0")
-    found = _shake(context, None, address, server_name, timeout=timeout, proxy_protocol=proxy_protocol)
-    return None if found is None or found[2] is None else Session(found[0], context, found[2])
+    try:
+        with connect(address, timeout=timeout, proxy_protocol=proxy_protocol) as link:
+            tls = client(server_name)
+            negotiate(tls, link)
+            _ask(tls, link, server_name)
+            session = tls.get_session()
+            _part(tls)
+            return None if session is None else Session(version_of(tls), tls.get_context(), session)
+    except ProbeFailed:
+        return None
 
 
 def resumes(
@@ -65,34 +73,34 @@ def resumes(
     Returns:
         The protocol version with which it resumed; empty when the server insisted on a full handshake or refused.
     """
-    found = _shake(
-        session.context, session.session, address, server_name, timeout=timeout, proxy_protocol=proxy_protocol
-    )
-    return found[0] if found is not None and found[1] else ""
+    certificates = []
 
+    def is_welcome(_: SSL.Connection, certificate: crypto.X509, *__: int) -> bool:
+        certificates.append(certificate)
+        return True
 
-def _shake(
-    context: ssl.SSLContext,
-    session: ssl.SSLSession | None,
-    address: tuple[str, int],
-    server_name: str,
-    *,
-    timeout: float,
-    proxy_protocol: bool,
-) -> tuple[str, bool, ssl.SSLSession | None] | None:
-    """-> (version, whether the session was resumed, the new session if none was given); None: no handshake."""
-    name = None if is_ip_address(server_name) else server_name
     try:
         with connect(address, timeout=timeout, proxy_protocol=proxy_protocol) as link:
-            link.sock.settimeout(link.remaining())
-            tls = context.wrap_socket(link.sock, server_hostname=name, session=session)
-            link.sock = tls
-            version = tls.version() or ""
-            if session is None:
-                link.sendall(_REQUEST.format(host=server_name).encode("ascii"))
-                link.recv()
-            # Each reading of it costs some KiB that CPython 3.11 never gives back.
-            kept = tls.session if session is None else None
-            return _NAMES.get(version, version), bool(tls.session_reused), kept
-    except (ProbeFailed, OSError):
-        return None
+            tls = client(server_name, session.context)
+            tls.set_session(session.session)
+            tls.set_verify(SSL.VERIFY_NONE, is_welcome)
+            negotiate(tls, link)
+            _part(tls)
+            # A server shows its certificate in each handshake but one that resumes (RFC 8446, 2.2; RFC 5246, 7.3).
+            return "" if certificates else version_of(tls)
+    except ProbeFailed:
+        return ""
+
+
+def _part(tls: SSL.Connection) -> None:
+    """Keep the session good for another try: OpenSSL spoils that of a connection that ends without a goodbye."""
+    tls.set_shutdown(SSL.SENT_SHUTDOWN)
+
+
+def _ask(tls: SSL.Connection, link: Link, host: str) -> None:
+    """Send a request and read the first of the answer, if any."""
+    tls.send(_REQUEST.format(host=host).encode("ascii"))
+    flush(tls, link)
+    tls.bio_write(link.recv())
+    with contextlib.suppress(SSL.Error):
+        tls.recv(1)
