@@ -2,13 +2,15 @@
 
 import base64
 from pathlib import Path
+from types import SimpleNamespace
 
 from certward.acme.problems import Problem, ProblemReply
 from certward.config import parse
 from certward.errors import Rejected, Transient
 from certward.model import keys
+from certward.runtime import gate
 from certward.runtime.account_care import AccountCare
-from certward.runtime.issuers import Issuers
+from certward.runtime.issuers import SEEN_BY_ALL, Issuers
 
 CONFIG = parse(
     """
@@ -55,7 +57,9 @@ def with_keys(**pems):
     return {"metadata": META | version, "data": data}
 
 
-def test_who_does_not_care_for_an_account_lets_it_rest_while_another_replica_changes_its_key():
+def test_who_does_not_care_for_an_account_lets_it_rest_until_all_replicas_can_have_seen_its_new_key(monkeypatch):
+    now = SimpleNamespace(value=1000.0)
+    monkeypatch.setattr(gate, "time", SimpleNamespace(monotonic=lambda: now.value))
     server = Kept()
     issuers = Issuers(CONFIG, server, namespace="certward-system")
     old, new = keys.generate_key("ECDSA-P256"), keys.generate_key("ECDSA-P256")
@@ -71,7 +75,11 @@ def test_who_does_not_care_for_an_account_lets_it_rest_while_another_replica_cha
     server.secret = with_keys(**{"tls.key": old, "next.key": new})
     assert is_used() == (False, set())
     server.secret = with_keys(**{"tls.key": new})
-    assert is_used() == (True, {"second"})
+    assert is_used() == (False, {"second"})
+    now.value += SEEN_BY_ALL - 0.1
+    assert is_used() == (False, set()), "a third one may still answer by the former key"
+    now.value += 0.1
+    assert is_used() == (True, set())
     assert issuers.thumbprint("second") not in (None, before)
 
 

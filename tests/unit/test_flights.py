@@ -17,6 +17,15 @@ def test_one_namespace_has_half_of_the_places_at_most():
     wait_for(lambda: flights.start("graveyard", lambda: None) is not None)
 
 
+def test_it_is_told_whether_any_are_under_way_for_a_namespace():
+    flights, over = Flights("test", 4, lambda _: None), threading.Event()
+    flights.start("shop", over.wait, 30)
+    assert flights.are_under_way("shop".__eq__)
+    assert not flights.are_under_way("blog".__eq__)
+    over.set()
+    wait_for(lambda: not flights.are_under_way("shop".__eq__))
+
+
 def test_a_flight_that_fails_leaves_its_place():
     flights = Flights("test", 1, lambda _: None)
 

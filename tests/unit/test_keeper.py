@@ -11,7 +11,7 @@ from certward.runtime.keeper import Keeper
 from certward.runtime.queue import WorkQueue
 
 
-def keeper_of(done, *, ensure, is_missing=False, **others):
+def keeper_of(done, *, ensure, is_missing=False, is_record_written=lambda _: False, **others):
     """A keeper of a replica that holds the Lease; what it does is put into `done`, and `others` are as they are."""
 
     def doing(*names, returns=()):
@@ -35,7 +35,7 @@ def keeper_of(done, *, ensure, is_missing=False, **others):
         claim_rules=doing("publish"),
         ledger=doing("load", "due", "flush", "leave"),
         platform=SimpleNamespace(ensure=ensure, is_missing=is_missing),
-        dns01=doing("load", "sweep", "leave"),
+        dns01=SimpleNamespace(**vars(doing("load", "sweep", "leave")), is_busy=is_record_written),
         namespaces=doing("addresses"),
         memories=doing("drop_all"),
         drift=doing("look"),
@@ -82,7 +82,7 @@ def test_an_object_of_the_platform_that_somebody_deletes_is_put_back_soon_and_no
 
 
 def test_a_shard_is_given_up_only_when_nothing_of_it_is_worked_on_and_all_is_written():
-    done, is_idle, is_busy = [], [False, True, True], [True, False]
+    done, is_idle, is_written, is_busy = [], [False, True, True, True], [True, False, False], [True, False]
     lease = SimpleNamespace(
         holds=lambda _: False,
         held=frozenset,
@@ -98,10 +98,13 @@ def test_a_shard_is_given_up_only_when_nothing_of_it_is_worked_on_and_all_is_wri
         holding=holding,
         reconciler=SimpleNamespace(leave_shard=lambda _: is_idle.pop(0)),
         account_care=SimpleNamespace(is_busy=lambda: is_busy.pop(0)),
+        is_record_written=lambda _: is_written.pop(0),
     )
     keeper.look()
     assert not holding.begun, "nothing more of it is taken up"
     assert "leave" not in done
+    keeper.look()
+    assert "leave" not in done, "a record is just written into the DNS"
     keeper.look()
     assert "leave" not in done, "the accounts are being looked after"
     keeper.look()

@@ -55,6 +55,40 @@ def test_a_holder_that_does_not_renew_is_overtaken_after_the_leases_duration_and
     assert ended == ["a"]
 
 
+def test_who_comes_back_after_another_has_had_the_lease_ends_though_it_is_free(clock):
+    server, ended = Server(), []
+    first, second = replica(server, "a", ended), replica(server, "b")
+    first._try()
+    second._try()
+    clock.value += 15.1
+    second._try()
+    second._thread = SimpleNamespace(is_alive=lambda: False)
+    second.stop()
+    assert server.lease["spec"]["holderIdentity"] == ""
+    first._try()
+    assert (ended, first.is_leader()) == (["a"], False)
+
+
+def strike_out_holder(server):
+    lease = server.get("Lease", "", "certward")
+    lease["spec"]["holderIdentity"] = ""
+    server.replace(lease)
+
+
+@pytest.mark.parametrize("by_hand", [lambda server: server.leases.clear(), strike_out_holder])
+def test_a_lease_that_was_deleted_or_emptied_by_hand_is_taken_again(clock, by_hand):
+    server = Server()
+    first = replica(server, "a")
+    first._try()
+    clock.value += 3
+    by_hand(server)
+    first._try()
+    clock.value += 3
+    first._try()
+    assert first.is_leader()
+    assert server.lease["spec"]["holderIdentity"] == "a"
+
+
 def test_the_wall_clocks_of_others_do_not_matter(clock):
     server = Server()
     replica(server, "a")._try()

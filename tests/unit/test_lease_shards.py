@@ -149,6 +149,34 @@ def test_back_to_one_shard_waits_until_all_others_are_free_and_a_moment_longer(c
     assert server.lease["metadata"]["annotations"][ANNOTATION_SHARDS] == "1"
 
 
+def test_who_has_settled_a_new_division_keeps_the_first_shard(clock, server):
+    old = replica(server, "old", shards=2)
+    rounds(clock, [old], 2)
+    old.stop()
+    new = replica(server, "new")
+    new._try()
+    assert server.lease["metadata"]["annotations"][ANNOTATION_SHARDS] == "0"
+    for _ in range(40):
+        clock.value += 0.7  # so that no renewal falls on the moment at which it has settled
+        new._try()
+        assert new.leaving() == set()
+    assert new.held() == {0, 1, 2, 3}
+
+
+def test_a_shard_that_cannot_be_given_up_is_no_reason_to_hurry(clock, server):
+    first, second = replica(server, "a"), replica(server, "b")
+    for _ in range(8):
+        first._try()
+        second._try()
+        clock.value += 1
+    assert first.leaving()
+    let_all_go(first)
+    assert first._wake.is_set()
+    first._wake.clear()
+    let_all_go(first)
+    assert not first._wake.is_set()
+
+
 def test_who_finds_another_division_in_force_gives_up_what_it_has(clock, server):
     first = replica(server, "a")
     rounds(clock, [first], 2)

@@ -11,6 +11,7 @@ from builders import DAY, NOW, domain
 from certward.config.models import Config
 from certward.errors import Rejected, Transient
 from certward.model.resources import Key, format_time
+from certward.plan.shards import shard_of
 from certward.plan.turns import OrderRequest
 from certward.runtime.ledger import Ledger
 from certward.runtime.ledger_keeping import WRITE_SECONDS
@@ -91,6 +92,17 @@ def test_the_next_one_goes_on_with_what_was_kept(world):
     assert after.usage()["own"].orders_left is None
     assert after.ask("own", request("z")) is not None
     assert after.ask("le", request("z")) is None
+
+
+def test_what_one_shard_was_told_to_wait_for_holds_for_all_of_the_replica(world):
+    config = CONFIG.model_copy(update={"shards": 2})
+    ledger = world.ledger(config)
+    ledger.load((), 1)
+    one, other = (next(f"team-{n}" for n in range(99) if shard_of(f"team-{n}", 2) == shard) for shard in (0, 1))
+    ledger.rate_limited("own", request("x", one).key, NOW + timedelta(hours=2))
+    assert ledger.ask("own", request("y", other)) is not None
+    world.passes(2 * 3600 + 2)
+    assert ledger.ask("own", request("y", other)) is None
 
 
 def test_what_was_not_kept_is_found_in_the_domains(world):

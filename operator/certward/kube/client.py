@@ -30,6 +30,9 @@ _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_ONLY_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PAGE = 500
 _TOKEN_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0
+#: A renewal that hangs for longer would let the Lease run out, and hold up those of other shards.
+_LEASE_SECONDS = 5.0
 _NOT_FOUND, _FORBIDDEN, _CONFLICT, _UNPROCESSABLE, _BAD_REQUEST = 404, 403, 409, 422, 400
 
 
@@ -94,7 +97,8 @@ class Client:
         self._pool = api.rest_client.pool_manager
         self._host = api.configuration.host.rstrip("/")
         self._agent = user_agent
-        self._timeout = urllib3.Timeout(connect=min(5.0, timeout), read=timeout)
+        self._timeout = _timeout(timeout)
+        self._lease_timeout = _timeout(min(timeout, _LEASE_SECONDS))
         self._authorized: tuple[float, dict[str, str]] = (-math.inf, {})
         self._count_lock = threading.Lock()
         self.requests: dict[tuple[str, str, int], int] = {}
@@ -238,7 +242,7 @@ class Client:
                     url,
                     body=None if body is None else orjson.dumps(body),
                     headers=headers,
-                    timeout=self._timeout,
+                    timeout=self._lease_timeout if kind == "Lease" else self._timeout,
                     retries=False,
                 )
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -265,6 +269,10 @@ class Client:
         with self._count_lock:
             key = (method, kind, status)
             self.requests[key] = self.requests.get(key, 0) + 1
+
+
+def _timeout(seconds: float) -> urllib3.Timeout:
+    return urllib3.Timeout(connect=min(_CONNECT_SECONDS, seconds), read=seconds)
 
 
 def _error(method: str, kind: str, path: str, status: int, data: bytes) -> OperatorError | None:

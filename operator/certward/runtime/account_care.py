@@ -16,15 +16,11 @@ from certward.config import Config, IssuerConfig
 from certward.errors import Conflict, OperatorError, Rejected
 from certward.model import keys
 from certward.runtime.account_store import Account
-from certward.runtime.issuers import Issuers
+from certward.runtime.issuers import LOOK_SECONDS, SEEN_BY_ALL, Issuers
 from certward.runtime.metrics import BUGS
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the Secrets, in every replica.
-LOOK_SECONDS: Final = 5.0
-#: Seconds in which every replica has seen a new key.
-_SEEN_BY_ALL: Final = 2 * LOOK_SECONDS + 1
 #: Seconds that the requests under way may take to end before a key is changed; else it is tried again later.
 _PATIENCE: Final = 60.0
 #: Seconds after which a CA is told a contact again that it did not take.
@@ -119,7 +115,7 @@ class AccountCare:
         if not account.next_key_pem:
             new_key = keys.generate_key("ECDSA-P256")
             account = self._issuers.store.write(name, replace(account, next_key_pem=new_key))
-        if self._config.shards > 1 and (self._stop.wait(_SEEN_BY_ALL) or not self._may_work()):
+        if self._config.shards > 1 and (self._stop.wait(SEEN_BY_ALL) or not self._may_work()):
             return  # others use the account too: all have seen by now that it is about to get another key
         new = self._issuers.client_for(configured, replace(account, key_pem=account.next_key_pem, thumbprint=""))
         problem, found = "", new.find_account()
@@ -141,7 +137,7 @@ class AccountCare:
             )
             log.info("issuer %s: the account has a new key", name)
         self._issuers.notice(configured, self._issuers.store.write(name, account))
-        gate.open(after=_SEEN_BY_ALL)
+        gate.open(after=SEEN_BY_ALL)
 
     def _ask_for_change(self, configured: IssuerConfig, account: Account) -> str:
         """Ask the CA; returns why it refuses, empty when it has done it."""

@@ -110,6 +110,10 @@ class Dns01:
         except (Blocked, Rejected) as error:  # it concerns DNS-01 only, and is said where that is wanted
             log.warning("what is left of DNS-01 cannot be read: %s", error.message)
 
+    def is_busy(self, shard: int) -> bool:
+        """Whether anything is just written, looked for or taken out for a namespace of a shard."""
+        return self._flights.are_under_way(lambda namespace: shard_of(namespace, self._shards) == shard)
+
     def leave(self, shard: int) -> None:
         """Another replica takes over what there is of a shard."""
         with self._lock:

@@ -47,6 +47,11 @@ class Flights:
         flight.add_done_callback(lambda _: self._landed(namespace))
         return flight
 
+    def are_under_way(self, is_meant: Callable[[str], bool]) -> bool:
+        """Whether any are, for a namespace that is meant."""
+        with self._lock:
+            return any(is_meant(namespace) for namespace in self._under_way)
+
     def _landed(self, namespace: str) -> None:
         with self._lock:
             self._under_way[namespace] -= 1

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from certward import __version__
 from certward.acme.client import ExternalAccount, Issuer, IssuerSettings
@@ -21,6 +22,11 @@ from certward.runtime.account_store import Account, AccountStore, secret_name
 from certward.runtime.gate import Gate
 
 log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the Secrets, in every replica.
+LOOK_SECONDS: Final = 5.0
+#: Seconds in which every replica has seen a new key.
+SEEN_BY_ALL: Final = 2 * LOOK_SECONDS + 1
 
 
 class Issuers:
@@ -75,7 +81,7 @@ class Issuers:
 
         Args:
             is_follower: another replica takes care of the accounts: what was kept from use while a key was changed is
-                used again once that is over.
+                used again once that is over and all replicas can have seen it.
 
         Returns:
             The issuers whose have; they are read anew when they are next asked for.
@@ -87,7 +93,7 @@ class Issuers:
         changed = {configured.name for configured, account in accounts if self.notice(configured, account)}
         for configured, account in accounts:
             if is_follower and (account is None or not account.next_key_pem):
-                self.gate(configured.name).open()
+                self.gate(configured.name).open(after=SEEN_BY_ALL)
         return changed
 
     def notice(self, configured: IssuerConfig, account: Account | None) -> bool:

@@ -8,13 +8,13 @@ from certward.errors import OperatorError
 from certward.kube.cache import Cache
 from certward.model.resources import Domain, Key, key_of
 from certward.runtime import metrics
-from certward.runtime.account_care import LOOK_SECONDS, AccountCare
+from certward.runtime.account_care import AccountCare
 from certward.runtime.claim_rules import ClaimRules
 from certward.runtime.dns01 import Dns01
 from certward.runtime.drift import Drift
 from certward.runtime.holding import Holding
 from certward.runtime.intake import RESYNC_SECONDS, Intake
-from certward.runtime.issuers import Issuers
+from certward.runtime.issuers import LOOK_SECONDS, Issuers
 from certward.runtime.lease import Leadership
 from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Memories
@@ -171,7 +171,7 @@ class Keeper:
         """Stop working on a shard and, once nothing of it is worked on any more, have its Lease given up."""
         self._holding.end(shard)
         is_idle = self._reconciler.leave_shard(shard)
-        if not is_idle or (shard == 0 and self._account_care.is_busy()):
+        if not is_idle or self._dns01.is_busy(shard) or (shard == 0 and self._account_care.is_busy()):
             return
         self._ledger.leave(shard)
         self._dns01.leave(shard)

@@ -85,6 +85,8 @@ class Leadership:
     def let_go(self, shard: int) -> None:
         """Nothing is done any more about a shard of `leaving`: its Lease may be given up."""
         with self._lock:
+            if shard in self._free_to_go:
+                return  # said before; that it could not be given up yet is no reason to hurry
             self._free_to_go.add(shard)
         self._wake.set()
 
@@ -143,12 +145,12 @@ class Leadership:
 
     def _renew(self, shard: int) -> None:
         """Renew at the version known; whatever somebody else has written since shows as a conflict."""
-        asked_at = time.monotonic()
+        asked_at, known = time.monotonic(), self._records.known(shard)
         try:
             record = self._hold(shard)
         except Conflict:
             record = self._records.read(shard)
-            if record.holder not in ("", self._replica):
+            if record.holder != self._replica and known and record.was_with_another_since(known):
                 self._lost(record)
                 return
             record = self._hold(shard)
@@ -195,7 +197,8 @@ class Leadership:
         first = self._records.known(0)
         if first is None or not first.is_there or time.monotonic() < self._settled_at:
             return
-        if first.shards != self._shards:
+        # Its own first Lease still says "about to change" for a moment after it has settled.
+        if first.shards != self._shards and first.holder != self._replica:
             for shard in self._renewed_at:
                 self._leave(shard, "whoever takes it")
             return
@@ -216,8 +219,11 @@ class Leadership:
         log.info("%s hands shard %d over to %s", self._replica, shard, heir)
 
     def _lost(self, record: Record) -> None:
+        holder = record.holder
         which = "lease" if self._shards == 1 else f"lease of shard {record.shard}"
-        log.error("the %s is held by %s now; this process ends", which, record.holder)
+        log.error(
+            "the %s %s; this process ends", which, f"is held by {holder} now" if holder else "was held by another"
+        )
         with self._lock:
             self._renewed_at.clear()
         self._stop.set()

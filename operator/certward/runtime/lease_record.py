@@ -64,6 +64,19 @@ class Record:
         return int(told) if told.isdecimal() else 1
 
     @property
+    def transitions(self) -> int:
+        """How often it has come to another holder."""
+        return int((self.body.get("spec") or {}).get("leaseTransitions") or 0)
+
+    def was_with_another_since(self, earlier: "Record") -> bool:
+        """Whether somebody else than the holder of an earlier record has it or had it meanwhile.
+
+        One that was deleted, or out of which somebody struck the holder by hand, was with nobody.
+        """
+        is_with_another = self.holder not in ("", earlier.holder)
+        return is_with_another or self.transitions > earlier.transitions
+
+    @property
     def mark(self) -> tuple[object, ...]:
         """What changes with each renewal, and with each wish."""
         spec = self.body.get("spec") or {}
@@ -81,7 +94,7 @@ class Record:
         spec, annotations = body["spec"], dict(self._annotations())
         if spec.get("holderIdentity") != replica:
             spec["acquireTime"] = now
-            spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
+            spec["leaseTransitions"] = self.transitions + 1
             annotations.pop(ANNOTATION_WANTED_BY, None)
         if shards != 1 or ANNOTATION_SHARDS in annotations:
             annotations[ANNOTATION_SHARDS] = str(shards)

@@ -147,6 +147,7 @@ class Ledger:
                 return
             account.budget.rate_limited(key, until.timestamp(), message)
             account.is_changed = True
+            self._parts[issuer].tell(account)
         log.warning("issuer %s takes no orders like that for %s until %s", issuer, key, until.isoformat())
 
     def withdraw(self, key: Key) -> None:

@@ -113,6 +113,12 @@ class Parts:
             for snapshot in found.values():
                 account.budget.orders.heard(snapshot.held)
 
+    def tell(self, account: Account) -> None:
+        """Have the other parts that are this replica's wait too for what one of them was told to wait for."""
+        for other in self.held():
+            if other is not account:
+                other.budget.orders.heard(account.budget.orders.held)
+
     def shift(self, seconds: float, hours: int) -> None:
         """The clock was set: everything keeps the age that it had."""
         self._others = {shard: books.shifted(hours) for shard, books in self._others.items()}
