@@ -3,6 +3,8 @@
 Only `cryptography` is used. No error carries the key or what a parser said of it.
 """
 
+import base64
+import re
 from collections.abc import Sequence
 
 from cryptography import x509
@@ -15,6 +17,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 #: The key types that a certificate may be asked for with.
 KEY_TYPES = ("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-3072", "RSA-4096")
 
+#: The largest RSA key that is read. Go, and so Traefik and others, refuses larger ones in handshakes (crypto/tls).
+MAXIMUM_RSA_BITS = 8192
+
 _CURVES: dict[str, type[ec.EllipticCurve]] = {"ECDSA-P256": ec.SECP256R1, "ECDSA-P384": ec.SECP384R1}
 #: The orders of their groups (SEC 2, 2.4.2 and 2.5.1).
 _GROUP_ORDERS = {
@@ -23,6 +28,23 @@ _GROUP_ORDERS = {
         "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973", 16
     ),
 }
+#: A private key in PEM (RFC 7468, 10; RFC 5915, 4; RFC 8017, A.1.2); without a label it is PKCS #8.
+_BLOCK = re.compile(
+    rb"-----BEGIN (?P<label>[A-Z ]*)PRIVATE KEY-----(?P<body>(?:(?!-----).)*)-----END (?P=label)PRIVATE KEY-----",
+    re.DOTALL,
+)
+_LABELS = (b"", b"RSA ", b"EC ", b"ENCRYPTED ")
+_DER_LENGTH = rb"(?:[\x00-\x7f]|\x81.|\x82..|\x83...)"
+#: rsaEncryption and RSASSA-PSS (RFC 8017, C), id-ecPublicKey (RFC 5480, 2.1.1), Ed25519 and Ed448 (RFC 8410, 3).
+_OIDS = (
+    rb"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01[\x01\x0a]",
+    rb"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01",
+    rb"\x06\x03\x2b\x65[\x70\x71]",
+)
+#: The beginning of PKCS #8 (RFC 5958, 2): a version, then the algorithm.
+_PKCS8 = re.compile(
+    rb"\x30" + _DER_LENGTH + rb"\x02\x01[\x00\x01]\x30" + _DER_LENGTH + rb"(?:" + rb"|".join(_OIDS) + rb")", re.DOTALL
+)
 _CURVE_NAMES = {"secp256r1": "P256", "secp384r1": "P384", "secp521r1": "P521"}
 
 
@@ -103,16 +125,58 @@ def load_private_key(key_pem: bytes) -> PrivateKeyTypes:
     """The parsed key of an unencrypted PEM file.
 
     Raises:
-        CertificateProblem: there is none, it is encrypted, or it cannot be read.
+        CertificateProblem: there is none, it is encrypted, cannot be read, is damaged, too large, or of a kind that no
+            TLS server has.
     """
     if not key_pem.strip():
         raise CertificateProblem("There is no private key.")
+    # OpenSSL works on large numbers for hours, with all other threads standing still: when it looks whether RSA's are
+    # prime, and when it makes the public half of a DSA or DH key. So neither is left to it.
     try:
-        return serialization.load_pem_private_key(key_pem, password=None)
+        block = _usable_block(key_pem)
+        key = serialization.load_pem_private_key(block, password=None, unsafe_skip_rsa_key_validation=True)
+    except CertificateProblem:
+        raise
     except TypeError:
         raise CertificateProblem("The private key is encrypted; store it without a passphrase.") from None
     except (ValueError, UnsupportedAlgorithm):
         raise CertificateProblem("The private key cannot be read; it has to be an unencrypted PEM key.") from None
+    if isinstance(key, rsa.RSAPrivateKey):
+        if key.key_size > MAXIMUM_RSA_BITS:
+            raise CertificateProblem(f"The RSA key has {key.key_size} bits; {MAXIMUM_RSA_BITS} is the most.")
+        if not _fits_together(key.private_numbers()):
+            raise CertificateProblem("The private key is damaged: its numbers do not belong together.")
+    return key
+
+
+def _usable_block(key_pem: bytes) -> bytes:
+    """The first private key of a PEM file, if it is of a kind that a TLS server may have.
+
+    Raises:
+        CertificateProblem: it is of another kind.
+        ValueError: there is none.
+    """
+    found = _BLOCK.search(key_pem)
+    if found is None:
+        raise ValueError("no PEM block")
+    label, body = found["label"], found["body"]
+    if label not in _LABELS or (not label and not _PKCS8.match(base64.b64decode(body))):
+        raise CertificateProblem("The private key is neither RSA nor ECDSA nor Ed25519.")
+    return found[0]
+
+
+def _fits_together(numbers: rsa.RSAPrivateNumbers) -> bool:
+    """Whether an RSA key can undo what its public half does (RFC 8017, 3.2), if its primes are some."""
+    p, q, d, n, e = numbers.p, numbers.q, numbers.d, numbers.public_numbers.n, numbers.public_numbers.e
+    if max(each.bit_length() for each in (p, q, d, e, numbers.dmp1, numbers.dmq1, numbers.iqmp)) > n.bit_length():
+        return False  # before anything is multiplied
+    return (
+        min(p, q) > 1
+        and p * q == n
+        and d * e % (p - 1) == d * e % (q - 1) == 1
+        and (numbers.dmp1, numbers.dmq1) == (d % (p - 1), d % (q - 1))
+        and numbers.iqmp * q % p == 1
+    )
 
 
 def public_key_type(public_key: PublicKeyTypes) -> str:

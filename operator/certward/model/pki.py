@@ -51,11 +51,21 @@ __all__ = [
 
 #: The smallest RSA key that a browser accepts (CA/Browser Forum Baseline Requirements, 6.1.5).
 MINIMUM_RSA_BITS = 2048
+#: As many names as any public CA puts into one certificate, and then some.
+_MOST_NAMES = 1000
 #: What is wrong with a certificate whose time is over.
 EXPIRED = "The certificate has expired."
 
 # What cryptography raises for certificates that do not hold to RFC 5280, often only when a field is read.
-_MALFORMED = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension)
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class CertificateFacts:
         serial_number: lower-case hexadecimal, an even number of digits.
         fingerprint_sha256: lower-case hexadecimal of the DER form, no colons.
         key_type: such as "ECDSA-P256" or "RSA-2048".
-        hostnames: the DNS names of the SAN extension, lower case, in their order.
+        hostnames: the DNS names of the SAN extension, lower case, each once, in their order.
         not_before: aware UTC.
         not_after: aware UTC.
         spki_sha256: lower-case hexadecimal of the public key's SubjectPublicKeyInfo.
@@ -148,7 +158,7 @@ def facts_of(cert_or_der: x509.Certificate | bytes) -> CertificateFacts:
     """The facts of a certificate, given as object or as DER.
 
     Raises:
-        CertificateProblem: it cannot be parsed.
+        CertificateProblem: it cannot be parsed, or is for more names than can be dealt with.
     """
     try:
         cert = x509.load_der_x509_certificate(cert_or_der) if isinstance(cert_or_der, bytes) else cert_or_der
@@ -166,6 +176,8 @@ def facts_of(cert_or_der: x509.Certificate | bytes) -> CertificateFacts:
             spki_sha256=hashlib.sha256(spki(public_key)).hexdigest(),
             ari_id=_ari_id_or_nothing(cert),
         )
+    except CertificateProblem:
+        raise
     except _MALFORMED as error:
         raise CertificateProblem("The certificate cannot be parsed.") from error
 
@@ -274,7 +286,10 @@ def _dns_names(cert: x509.Certificate) -> tuple[str, ...]:
         extension = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return ()
-    return tuple(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
+    names = tuple(dict.fromkeys(name.lower() for name in extension.value.get_values_for_type(x509.DNSName)))
+    if len(names) > _MOST_NAMES:
+        raise CertificateProblem(f"The certificate is for {len(names)} names; {_MOST_NAMES} are the most.")
+    return names
 
 
 def _issued_by(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
