@@ -8,7 +8,14 @@ import pytest
 
 from builders import domain
 from certward.errors import Rejected
-from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE, LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
+from certward.names import (
+    ANNOTATION_REFRESH,
+    ANNOTATION_REVOKE,
+    API_VERSION,
+    LABEL_DOMAIN,
+    LABEL_MANAGED_BY,
+    MANAGED_BY,
+)
 from certward.render.manifests import certificate_secret, next_key_secret
 from certward.runtime import secrets as module
 from certward.runtime.secrets import Secrets
@@ -322,13 +329,44 @@ def test_a_secret_that_came_back_without_an_owner_gets_it_again(shelf):
     assert (after.issuer, after.facts, shelf.there["www-tls"]["data"]) == ("main", before.facts, data)
 
 
+def former(**changes):
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Domain",
+        "name": "www",
+        "uid": "of-another",
+        "controller": True,
+    } | changes
+
+
+def test_a_secret_of_a_domain_of_the_same_name_that_is_no_more_goes_over_to_the_new_one(shelf):
+    put(shelf, metadata={"ownerReferences": [former()]})
+    before = state(shelf)
+    assert (before.is_managed, before.is_owned) == (True, False)
+    Secrets(shelf).adopt(domain())
+    assert state(shelf).is_owned
+    assert [owner["uid"] for owner in shelf.there["www-tls"]["metadata"]["ownerReferences"]] == [domain().meta.uid]
+
+
+def test_what_was_found_for_a_domain_is_not_taken_for_true_of_another_of_its_name(shelf):
+    put(shelf)
+    secrets, one = Secrets(shelf), domain()
+    assert secrets.state(one, NOW, b"").is_owned
+    other = domain(uid="of-another")
+    assert secrets.known(other) is None
+    assert not secrets.is_as_known(other)
+    assert not secrets.state(other, NOW, b"").is_owned
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"metadata": {"ownerReferences": [{"uid": "of-another", "controller": True}]}},
+        {"metadata": {"ownerReferences": [former(kind="Certificate")]}},
+        {"metadata": {"ownerReferences": [former(apiVersion="other.example/v1")]}},
+        {"metadata": {"ownerReferences": [former(name="other")]}},
         {"metadata": {"ownerReferences": []}, "type": "Opaque"},
     ],
-    ids=["with another owner", "of another type"],
+    ids=["of another kind", "of another group", "of another name", "of another type"],
 )
 def test_a_secret_that_cannot_be_made_to_go_with_its_domain_is_left_as_it_is(shelf, changes):
     put(shelf, **changes)

@@ -13,7 +13,8 @@ from certward.model.resources import App, Domain, key_of
 from certward.plan.checks import SecretState
 from certward.plan.manual import Manual, ManualSecret, covers
 from certward.runtime.classes import Classes
-from certward.runtime.secrets import Secrets, decode
+from certward.runtime.secret_state import decode
+from certward.runtime.secrets import Secrets
 
 _TYPE = "kubernetes.io/tls"
 

@@ -1,6 +1,5 @@
 """Reading and writing the Secrets of Domains. Private keys pass through these frames and stay in none."""
 
-import base64
 import hashlib
 import threading
 import time
@@ -14,7 +13,7 @@ from certward.kube.client import Client, Object
 from certward.model import keys, pki
 from certward.model.keys import CertificateProblem
 from certward.model.resources import Domain, secret_name
-from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE, LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
+from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE
 from certward.plan.checks import SecretState
 from certward.render.manifests import (
     ANNOTATION_INSTEAD_OF,
@@ -26,6 +25,7 @@ from certward.render.manifests import (
     next_key_secret,
     requests_of,
 )
+from certward.runtime.secret_state import decode, is_ours, read
 
 #: How long what was found in a Secret is taken to be so within a burst of passes over the same Domain, in seconds.
 _BELIEVED = 15.0
@@ -43,13 +43,25 @@ class _Seen(NamedTuple):
     of: tuple[object, ...]
 
 
+class _Known(NamedTuple):
+    """What was found in a Secret.
+
+    Attributes:
+        state: it.
+        uid: of the Domain that it was looked at for. To another one of the same name it may be something else.
+    """
+
+    state: SecretState
+    uid: str
+
+
 class Secrets:
     """The certificate Secrets. Remembers what it found in one by its resourceVersion, without the key."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._known: dict[tuple[str, str], SecretState] = {}
+        self._known: dict[tuple[str, str], _Known] = {}
         self._seen: dict[tuple[str, str], _Seen] = {}
         self._roots_pem = b""
 
@@ -73,23 +85,23 @@ class Secrets:
         """What was found a moment ago, unless something was amiss or is asked of the Domain since."""
         at = (domain.meta.namespace, domain.secret_name)
         with self._lock:
-            seen, known = self._seen.get(at), self._known.get(at, SecretState())
+            seen = self._seen.get(at)
+        known = self.known(domain) or SecretState()
         is_fresh = seen is not None and time.monotonic() - seen.at < _BELIEVED and seen.of == _asked_of(domain)
         return known if is_fresh and not known.problem else None
 
     def _found(self, domain: Domain, live: Object | None, now: datetime, roots_pem: bytes) -> SecretState:
         at = (domain.meta.namespace, domain.secret_name)
-        with self._lock:
-            known = self._known.get(at)
+        known = self.known(domain)
         if live is None:
             known = None
         elif known is None or known.resource_version != str(live["metadata"]["resourceVersion"]):
-            known = _read(live, domain, now, roots_pem)
+            known = read(live, domain, now, roots_pem)
         with self._lock:
             if known is None:
                 self._known.pop(at, None)
             else:
-                self._known[at] = known
+                self._known[at] = _Known(known, domain.meta.uid)
             self._seen[at] = _Seen(time.monotonic(), _asked_of(domain))
         return known or SecretState()
 
@@ -102,7 +114,8 @@ class Secrets:
     def known(self, domain: Domain) -> SecretState | None:
         """What `<domain>-tls` held when it was last read, at the last pass over its Domain; None: not read, or gone."""
         with self._lock:
-            return self._known.get((domain.meta.namespace, domain.secret_name))
+            known = self._known.get((domain.meta.namespace, domain.secret_name))
+        return known.state if known and known.uid == domain.meta.uid else None
 
     def forget(self, namespace: str, domain: str) -> None:
         """Drop what is remembered of the Secret of a Domain that is gone."""
@@ -114,7 +127,7 @@ class Secrets:
     def next_key(self, domain: Domain) -> bytes | None:
         """The key of an open order, or None when there is none that can be used."""
         live = self._client.get("Secret", domain.meta.namespace, domain.next_secret_name)
-        if live is None or not _is_ours(live, domain):
+        if live is None or not is_ours(live, domain):
             return None
         key_pem = decode(live, "tls.key")
         try:
@@ -139,13 +152,13 @@ class Secrets:
             Transient: the namespace is being deleted.
             OperatorError: the API server could not or would not.
         """
-        self._see_that_it_is_ours(domain, domain.next_secret_name)
+        self._see_that_itis_ours(domain, domain.next_secret_name)
         _kept(self._client.apply(next_key_secret(domain, key_pem=key_pem)), domain)
 
     def drop_next_key(self, domain: Domain) -> None:
         """Delete the key of an order that is over; a Secret of that name that is somebody else's is left untouched."""
         live = self._client.get("Secret", domain.meta.namespace, domain.next_secret_name)
-        if live is not None and _is_ours(live, domain):
+        if live is not None and is_ours(live, domain):
             self._client.delete("Secret", domain.meta.namespace, domain.next_secret_name, uid=live["metadata"]["uid"])
 
     def store_certificate(
@@ -180,7 +193,7 @@ class Secrets:
         self._forget_look(domain)
         written = self._written_first(manifest) if is_first else None
         if written is None:
-            self._see_that_it_is_ours(domain, domain.secret_name)
+            self._see_that_itis_ours(domain, domain.secret_name)
             written = self._client.apply(manifest)
         _kept(written, domain)
         self._found(domain, written, datetime.now(UTC), self._roots_pem)  # or the next pass would read it
@@ -205,7 +218,7 @@ class Secrets:
     def certificate(self, domain: Domain) -> tuple[bytes, bytes]:
         """Chain and key in `<domain>-tls`, empty where there are none."""
         live = self._client.get("Secret", domain.meta.namespace, domain.secret_name)
-        if live is None or not _is_ours(live, domain):
+        if live is None or not is_ours(live, domain):
             return b"", b""
         return decode(live, "tls.crt"), decode(live, "tls.key")
 
@@ -231,9 +244,9 @@ class Secrets:
         """
         self._write_anew(domain, {ANNOTATION_REVOKED: fingerprint, ANNOTATION_REVOKE: asked})
 
-    def _see_that_it_is_ours(self, domain: Domain, name: str) -> None:
+    def _see_that_itis_ours(self, domain: Domain, name: str) -> None:
         live = self._client.get("Secret", domain.meta.namespace, name)
-        if live is not None and not _is_ours(live, domain):
+        if live is not None and not is_ours(live, domain):
             raise Rejected(
                 "SecretInvalid",
                 f"A Secret {name} that is not Certward's is in the way and is left untouched; rename or delete it, "
@@ -243,7 +256,7 @@ class Secrets:
     def _write_anew(self, domain: Domain, marks: Mapping[str, str] | None = None) -> None:
         """Write what a Secret holds as the operator writes it: a server-side apply states all or loses the rest."""
         live = self._client.get("Secret", domain.meta.namespace, domain.secret_name)
-        if live is None or not _is_ours(live, domain):
+        if live is None or not is_ours(live, domain):
             return
         annotations = live["metadata"].get("annotations") or {}
         manifest = certificate_secret(
@@ -272,51 +285,3 @@ def _asked_of(domain: Domain) -> tuple[object, ...]:
 def _kept(answer: Object | None, domain: Domain) -> None:
     if answer is None:
         raise Transient("APIServerUnavailable", f"namespace {domain.meta.namespace} is being deleted")
-
-
-def _is_ours(live: Mapping[str, Any], domain: Domain) -> bool:
-    labels = live["metadata"].get("labels") or {}
-    return labels.get(LABEL_MANAGED_BY) == MANAGED_BY and labels.get(LABEL_DOMAIN) == domain.meta.name
-
-
-def _is_owned(live: Mapping[str, Any], domain: Domain) -> bool:
-    """Whether it goes with its Domain, or with another object, or is of a type that Certward does not make."""
-    owners = live["metadata"].get("ownerReferences") or ()
-    has_owner = any(owner.get("uid") == domain.meta.uid or owner.get("controller") for owner in owners)
-    return has_owner or live.get("type") != "kubernetes.io/tls"
-
-
-def _read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: bytes) -> SecretState:
-    annotations = live["metadata"].get("annotations") or {}
-    state = SecretState(
-        exists=True,
-        is_managed=_is_ours(live, domain),
-        issuer=annotations.get(ANNOTATION_ISSUER, ""),
-        instead_of=annotations.get(ANNOTATION_INSTEAD_OF, ""),
-        resource_version=str(live["metadata"]["resourceVersion"]),
-        is_owned=_is_owned(live, domain),
-        refresh=annotations.get(ANNOTATION_REFRESH, ""),
-        revoke=annotations.get(ANNOTATION_REVOKE, "").strip(),
-        not_revoked=annotations.get(ANNOTATION_NOT_REVOKED, ""),
-    )
-    if not state.is_managed:
-        return replace(state, problem="The Secret is not Certward's.")
-    chain_pem = decode(live, "tls.crt")
-    try:
-        chain = pki.load_chain(chain_pem)
-        # A CA whose clock is ahead of ours is no reason to throw its certificate away and ask for the next one.
-        at = max(now, pki.facts_of(chain[0]).not_before)
-        facts = pki.check_pair(chain_pem, decode(live, "tls.key"), [domain.hostname], at)
-        is_trusted = pki.is_trusted(chain, roots_pem, at) if roots_pem else False
-    except CertificateProblem as problem:
-        return replace(state, problem=str(problem))
-    is_revoked = annotations.get(ANNOTATION_REVOKED) == facts.fingerprint_sha256
-    return replace(state, facts=facts, is_trusted=is_trusted, is_revoked=is_revoked)
-
-
-def decode(live: Mapping[str, Any], name: str) -> bytes:
-    """A value of a Secret; empty when it is not there or no base64."""
-    try:
-        return base64.b64decode((live.get("data") or {}).get(name) or "")
-    except ValueError:
-        return b""
