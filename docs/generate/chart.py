@@ -1,10 +1,12 @@
-"""Writes what the Helm chart has in common with the rest: definitions, roles, policies, and the schema of its values.
+"""Writes what the Helm chart has in common with the rest: definitions, roles, policies, monitoring, and its schema.
 
-The templates come from crds/, manifests/base and manifests/admission, the schema of `config` from the operator's own
-models. Run by `make docs`; a test compares the files with what this would write.
+The templates come from crds/, manifests/base, manifests/admission and manifests/monitoring, the schema of `config` from
+the operator's own models, that of the other values from chart-values.yaml beside this file. Run by `make docs`, after
+monitoring.py; a test compares the files with what this would write.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,42 @@ from typing import Any
 import yaml
 
 from certward.config.models import Config
+from certward.plan.shards import MOST_SHARDS
 
 ROOT = Path(__file__).parents[2]
 BASE, ADMISSION, CRDS = ROOT / "manifests" / "base", ROOT / "manifests" / "admission", ROOT / "crds"
+MONITORING = ROOT / "manifests" / "monitoring"
 CHART = ROOT / "manifests" / "helm" / "certward"
 TEMPLATES = CHART / "templates"
 
-#: In the place of the namespace until the text is written.
-_NAMESPACE = "{{ .Release.Namespace }}"
+#: Stand in the objects until the text is written, each for what Helm is to put there.
+_NAMESPACE, _ACCOUNT, _SUBJECTS, _INTERVAL = "@namespace", "@account", "@subjects", "@interval"
+_RULES, _DASHBOARD, _LABELS = "@rules", "@dashboard", "@labels"
+_PUT = {
+    _NAMESPACE: "{{ .Release.Namespace }}",
+    _ACCOUNT: '{{ include "certward.serviceAccountName" . | quote }}',
+    _SUBJECTS: "{{ toJson .Values.defaultsReadableBy }}",
+    _INTERVAL: "{{ .Values.monitoring.interval }}",
+    _LABELS: '{{ merge (dict "app.kubernetes.io/name" "certward") (default dict .Values.monitoring.labels) | toJson }}',
+    # What is in files is put in as it is: Prometheus has templates of its own, in braces like Helm's.
+    _RULES: '{{- .Files.Get "files/rules.yaml" | fromYaml | toYaml | nindent 2 }}',
+    _DASHBOARD: '{{ .Files.Get "files/grafana-dashboard.json" | toJson }}',
+    **{f"@actions {part}": f"{{{{ toJson .Values.admission.{part}Actions }}}}" for part in ("operator", "hostnames")},
+}
+#: Annotations that are there where the values have some, by kind and name of the object.
+_ANNOTATIONS = {
+    ("ServiceAccount", "certward"): ".Values.serviceAccount.annotations",
+    ("Service", "certward"): ".Values.service.annotations",
+    ("Service", "certward-metrics"): "(merge (dict) (.Values.service.metricsAnnotations | default dict)"
+    " (.Values.service.annotations | default dict))",
+}
+#: Objects that are there where the values say so.
+_CONDITIONS = {
+    ("ServiceAccount", "certward"): ".Values.serviceAccount.create",
+    ("RoleBinding", "certward-defaults"): ".Values.defaultsReadableBy",
+}
+#: Without these no template can do; whoever takes one away is told.
+_NEEDED = ["image", "replicas", "crds", "serviceAccount", "service", "admission", "monitoring", "config"]
 _POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 _CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", *_POLICIES)
 
@@ -28,6 +58,7 @@ def files() -> dict[Path, str]:
     """Each file that is made, and what it should hold."""
     made = {TEMPLATES / name: _template(name) for name in ("rbac.yaml", "user-roles.yaml", "services.yaml")}
     made |= {TEMPLATES / f"admission-{part}.yaml": _policies(part) for part in ("operator", "hostnames")}
+    made |= {TEMPLATES / "monitoring.yaml": _monitoring(), **_copies()}
     return {**made, TEMPLATES / "crds.yaml": _definitions(), CHART / "values.schema.json": _schema()}
 
 
@@ -40,6 +71,9 @@ def _policies(part: str) -> str:
     folder = ADMISSION / part
     resources = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
     documents = [document for name in resources for document in _installed(folder / name, folder)]
+    for document in documents:
+        if document["kind"] == "ValidatingAdmissionPolicyBinding":
+            document["spec"]["validationActions"] = f"@actions {part}"
     return (
         f"# Made from manifests/admission/{part} by `make docs`; change those.\n"
         f"{{{{- if .Values.admission.{part} }}}}\n{_written(documents)}{{{{- end }}}}\n"
@@ -58,9 +92,48 @@ def _installed(path: Path, folder: Path) -> list[dict[str, Any]]:
             metadata["namespace"] = _NAMESPACE
         for subject in document.get("subjects", ()):
             if subject["kind"] == "ServiceAccount":
-                subject["namespace"] = _NAMESPACE
-        documents.append(document)
+                subject |= {"name": _ACCOUNT, "namespace": _NAMESPACE}
+        key = (document["kind"], metadata["name"])
+        if key in _ANNOTATIONS:
+            metadata["annotations"] = f"@with {' '.join(key)}"
+        if document["kind"] == "ServiceAccount":
+            metadata["name"] = _ACCOUNT
+        if key == ("RoleBinding", "certward-defaults"):
+            document["subjects"] = _SUBJECTS
+        documents.append({"@if": _CONDITIONS[key], **document} if key in _CONDITIONS else document)
     return documents
+
+
+def _monitoring() -> str:
+    """The component of manifests/monitoring; what is long in it is read from the copies in the chart."""
+    component = yaml.safe_load((MONITORING / "kustomization.yaml").read_text(encoding="utf-8"))
+    documents = [yaml.safe_load((MONITORING / name).read_text(encoding="utf-8")) for name in component["resources"]]
+    for document in documents:
+        if document["metadata"]["labels"] != {"app.kubernetes.io/name": "certward"}:
+            raise ValueError("the chart gives what is for the Prometheus Operator other labels than the component")
+        document["metadata"] |= {"namespace": _NAMESPACE, "labels": _LABELS}
+        if document["kind"] == "PrometheusRule":
+            document["spec"] = _RULES
+        for endpoint in document["spec"]["endpoints"] if document["kind"] == "ServiceMonitor" else ():
+            endpoint["interval"] = _INTERVAL
+    (generated,) = component["configMapGenerator"]
+    (file,) = generated["files"]
+    metadata = {"name": generated["name"], "namespace": _NAMESPACE, "labels": generated["options"]["labels"]}
+    data = {file.partition("=")[0]: _DASHBOARD}
+    documents.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    return (
+        "# Made from manifests/monitoring by `make docs`; change those.\n"
+        f"{{{{- if .Values.monitoring.enabled }}}}\n{_written(documents)}{{{{- end }}}}\n"
+    )
+
+
+def _copies() -> dict[Path, str]:
+    """A chart reads no files but its own."""
+    rules = (MONITORING / "rules.yaml").read_text(encoding="utf-8")
+    return {
+        CHART / "files" / "rules.yaml": f"# Copied from manifests/monitoring by `make docs`; change that one.\n{rules}",
+        CHART / "files" / "grafana-dashboard.json": (MONITORING / "grafana-dashboard.json").read_text(encoding="utf-8"),
+    }
 
 
 def _definitions() -> str:
@@ -77,70 +150,51 @@ def _definitions() -> str:
 
 
 def _written(documents: list[dict[str, Any]]) -> str:
-    text = yaml.safe_dump_all(documents, sort_keys=False, width=120, allow_unicode=True)
-    kept = text.replace(f"'{_NAMESPACE}'", "\0")
-    if "{{" in kept:  # none so far; Helm would take it for one of its own
+    return "---\n".join(_one(document) for document in documents)
+
+
+def _one(document: dict[str, Any]) -> str:
+    condition = document.pop("@if", "")
+    text = yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
+    if "{{" in text:  # none so far; Helm would take it for one of its own
         raise ValueError("there are braces in what a template is made from")
-    return kept.replace("\0", _NAMESPACE)
+    text = re.sub(r"^  annotations: '@with (\S+) (\S+)'$", _annotations, text, flags=re.MULTILINE)
+    text = re.sub(r"'(@[a-z ]+)'", lambda found: _PUT[found[1]], text)
+    return f"{{{{- if {condition} }}}}\n{text}{{{{- end }}}}\n" if condition else text
+
+
+def _annotations(found: re.Match[str]) -> str:
+    given = _ANNOTATIONS[found[1], found[2]]
+    return f"  {{{{- with {given} }}}}\n  annotations: {{{{ toJson . }}}}\n  {{{{- end }}}}"
 
 
 def _schema() -> str:
     config = _bare(Config.model_json_schema())
     definitions = config.pop("$defs")
     definitions["Ingress"].pop("required")  # one of `classes` is the default where there is one only
-    text, texts = {"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}
-    objects = {"type": "array", "items": {"type": "object"}}
-    label = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
-    properties = {
-        "image": _mapping(
-            {
-                "repository": {"type": "string", "minLength": 1, "pattern": "^[^:@]+(:[0-9]+/[^:@]+)?$"},
-                "tag": {"type": "string", "pattern": "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"},
-                "digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
-                "pullPolicy": {"enum": ["", "Always", "IfNotPresent", "Never"]},
-            },
-            required=["repository"],
-        ),
-        "imagePullSecrets": {
-            "type": "array",
-            "items": _mapping({"name": {"type": "string", "minLength": 1}}, required=["name"]),
-        },
-        "replicas": {"type": "integer", "minimum": 0, "maximum": 5},
-        "crds": _mapping({"install": {"type": "boolean"}}),
-        "admission": _mapping({"operator": {"type": "boolean"}, "hostnames": {"type": "boolean"}}),
-        "networkPolicy": _mapping(
-            {
-                "enabled": {"type": "boolean"},
-                "ingressNamespaces": {"type": "array", "items": label, "minItems": 1},
-                "metricsNamespaces": {"type": "array", "items": label},
-                "extraIngress": objects,
-                "extraEgress": objects,
-            }
-        ),
-        "logLevel": {"enum": ["debug", "info", "warning", "error"]},
-        "logFormat": {"enum": ["text", "json"]},
-        "extraArgs": {"type": "array", "items": text},
-        "resources": {"type": "object"},
-        "podAnnotations": texts,
-        "podLabels": texts,
-        "nodeSelector": texts,
-        "tolerations": objects,
-        "priorityClassName": text,
-        "config": config,
-        "global": {"type": "object"},  # Helm puts it there when the chart is part of another one
-    }
+    own = yaml.safe_load((Path(__file__).parent / "chart-values.yaml").read_text(encoding="utf-8"))
+    own["replicas"]["maximum"] = MOST_SHARDS
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Values of the chart certward",
-        **_mapping(properties, required=["image", "replicas", "config"]),
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _closed(each) for name, each in own.items()} | {"config": config},
+        "required": _NEEDED,
         "$defs": definitions,
     }
     return json.dumps(schema, indent=1) + "\n"
 
 
-def _mapping(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
-    needed = {"required": required} if required else {}
-    return {"type": "object", "additionalProperties": False, "properties": properties, **needed}
+def _closed(node: object) -> object:
+    """The schema with a refusal of what is not named, where it names what there is."""
+    if isinstance(node, list):
+        return [_closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {key: _closed(value) for key, value in node.items()}
+    is_open = closed.get("type") != "object" or "properties" not in closed or "additionalProperties" in closed
+    return closed if is_open else {**closed, "additionalProperties": False}
 
 
 def _bare(node: dict[str, Any]) -> dict[str, Any]:

@@ -189,6 +189,23 @@ RENDERS: dict[str, Object] = {
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "podLabels": {"team": "edge"},
         "extraArgs": ["--workers=4"],
+        "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example.net:3128"}],
+        "extraVolumes": [{"name": "roots", "configMap": {"name": "roots", "optional": True}}],
+        "extraVolumeMounts": [{"name": "roots", "mountPath": "/etc/roots", "readOnly": True}],
+        "affinity": {"podAntiAffinity": {}},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+        ],
+        "podSecurityContext": dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup")),
+        "serviceAccount": {"name": "tls-operator", "annotations": {"team": "edge"}},
+        "service": {"annotations": {"team": "edge"}, "metricsAnnotations": {"prometheus.io/scrape": "true"}},
+        "defaultsReadableBy": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "staff"}],
+        "admission": {
+            "operator": True,
+            "operatorActions": ["Deny", "Audit"],
+            "hostnames": True,
+            "hostnamesActions": ["Warn", "Audit"],
+        },
     },
 }
 

@@ -23,6 +23,12 @@ VALUES: dict[str, Object] = {
         "extraArgs": ["--workers=4"],
         "networkPolicy": {"enabled": True},
         "admission": {"operator": True, "hostnames": True},
+        "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example.net:3128"}],
+        "extraVolumes": [{"name": "roots", "configMap": {"name": "roots"}}],
+        "extraVolumeMounts": [{"name": "roots", "mountPath": "/etc/roots"}],
+    },
+    "the chart with user and groups left to the cluster": {
+        "podSecurityContext": dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup")),
     },
 }
 SOURCES: dict[str, Callable[[], list[Object]]] = {
