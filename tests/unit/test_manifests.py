@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from certward import names
+from certward.__main__ import parse_arguments
 from certward.config import parse
 from certward.kube.kinds import KINDS
 from certward.kube.routes import ROUTE_KINDS
@@ -301,6 +302,16 @@ def test_configuration_is_where_the_operator_looks():
     path = container["args"][container["args"].index("--config") + 1]
     assert path == f"{mounts[volume['name']]}/config.yaml"
     assert parse(config["data"]["config.yaml"], BASE).issuers
+
+
+def test_pod_listens_at_all_addresses_of_both_families():
+    """A kubelet of a cluster with IPv6 alone would end a pod whose health is told at 0.0.0.0."""
+    (container,) = one("Deployment")["spec"]["template"]["spec"]["containers"]
+    host, _, port = parse_arguments(container["args"]).listen_health.rpartition(":")
+    assert host == ""
+    assert int(port) == next(each["containerPort"] for each in container["ports"] if each["name"] == "health")
+    config = parse(one("ConfigMap", "certward-config")["data"]["config.yaml"], BASE)
+    assert config.challenge.http01.address == ""
 
 
 def test_services_reach_the_pod():
