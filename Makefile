@@ -22,12 +22,12 @@ SIDE_BY_SIDE := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The same tests by each of several workers, which are told another ingress controller each.
 EACH_PLANE := --dist each $(foreach plane,$(OTHER_PLANES),--tx popen//env:INGRESS=$(plane))
 # Programs that tests need beside those of the cluster.
-TEST_PROGRAMS := promtool prometheus chromium
+TEST_PROGRAMS := promtool prometheus chromium helm
 comma := ,
 space := $(subst ,, )
 export OPERATORS INGRESS CLUSTER_OPERATOR_CONFIG_PATCH CLUSTER_PEBBLE_SLEEP CLUSTER_TRAEFIK_THROTTLE CLUSTER UV
 
-.PHONY: help setup check test e2e demo docs site audit dist sessions pictures bench chaos cluster-up cluster-down clean kind-cluster
+.PHONY: help setup check programs test e2e demo docs site audit dist sessions pictures bench chaos cluster-up cluster-down clean kind-cluster
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  make %-13s %s\n' "$$t" "$$d"; done
@@ -54,8 +54,10 @@ check: .venv/.synced ## lint, types, import contracts and the fast tests; no clu
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal -m 'not cluster' tests/unit tests/golden tests/property tests/cluster
 
-test: .venv/.synced ## the whole test suite on local clusters with Traefik, then the story of a host on the others; WORKERS=2
+programs: .venv/.synced ## build or fetch into the user's cache what the tests run; no cluster
 	@INGRESS=traefik,$(subst $(space),$(comma),$(OTHER_PLANES)) $(CLUSTER_CLI) fetch $(TEST_PROGRAMS)
+
+test: programs ## the whole test suite on local clusters with Traefik, then the story of a host on the others; WORKERS=2
 	@status=0; \
 	echo '== the whole suite on traefik, by $(WORKERS) workers'; INGRESS=traefik $(BIN)/python -m pytest $(SIDE_BY_SIDE) || status=$$?; \
 	if [ $$status -ne 0 ]; then echo '== the run before this one has failed'; fi; \

@@ -18,14 +18,26 @@ RULES = MONITORING / "rules.yaml"
 PROMETHEUS_RULE = MONITORING / "prometheusrule.yaml"
 DASHBOARD = MONITORING / "grafana-dashboard.json"
 
+#: Where this repository's files can be read in a browser, such as https://git.example.net/certward/blob/main; empty as
+#: long as they are published nowhere. With it the PrometheusRule gets the annotation `runbook_url`, which tools link.
+PUBLISHED_AT = ""
+
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 #: Width and height of panels, in the units of Grafana's grid, which is 24 wide.
 _SIZES = {"stat": (4, 4), "timeseries": (8, 8), "table": (8, 8)}
 _GRID = 24
 
 
-def prometheus_rule() -> str:
-    """The rules as the Prometheus Operator takes them."""
+def prometheus_rule(published_at: str = PUBLISHED_AT) -> str:
+    """The rules as the Prometheus Operator takes them.
+
+    Args:
+        published_at: URL of this repository's files; where there is one, paths of runbooks become URLs below it.
+    """
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    for annotations in (rule["annotations"] for group in groups for rule in group["rules"]):
+        if published_at:
+            annotations["runbook_url"] = f"{published_at.rstrip('/')}/{annotations.pop('runbook')}"
     rule = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
@@ -34,7 +46,7 @@ def prometheus_rule() -> str:
             "namespace": "certward-system",
             "labels": {"app.kubernetes.io/name": "certward"},
         },
-        "spec": yaml.safe_load(RULES.read_text(encoding="utf-8")),
+        "spec": {"groups": groups},
     }
     written = yaml.safe_dump(rule, sort_keys=False, width=120, allow_unicode=True)
     return f"# Made from rules.yaml by `make docs`; change that one.\n{written}"

@@ -50,9 +50,10 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--listen-health",
-        default="0.0.0.0:8080",
-        metavar="ADDRESS:PORT",
-        help="where /healthz, /readyz and /metrics are answered (default: %(default)s)",
+        default=":8080",
+        metavar="[ADDRESS]:PORT",
+        help="where /healthz, /readyz and /metrics are answered; without ADDRESS at all of them, of IPv6 and of IPv4 "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--answer-peers",
@@ -157,9 +158,9 @@ def _end_at_once() -> None:
 
 
 def _options(arguments: argparse.Namespace) -> Options:
-    host, _, port = arguments.listen_health.rpartition(":")
-    if not host or not port.isdigit():
-        raise ValueError(f"--listen-health: '{arguments.listen_health}' is not ADDRESS:PORT")
+    host, colon, port = arguments.listen_health.rpartition(":")
+    if not colon or host == "[]" or not port.isdigit():
+        raise ValueError(f"--listen-health: '{arguments.listen_health}' is not ADDRESS:PORT or :PORT")
     return Options(
         namespace=arguments.namespace,
         replica=arguments.replica,

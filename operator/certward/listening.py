@@ -16,6 +16,8 @@ from typing import Any, Final, cast
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
+from certward import sockets
+
 log = logging.getLogger(__name__)
 
 #: Bytes of the line of a request, and of each header; headers; bytes read at a time.
@@ -34,6 +36,7 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 #: Bytes that the system keeps of what came, and of what is not taken: else some megabytes for each connection.
 _SYSTEM_BUFFER: Final = 32_768
+_BACKLOG: Final = 256
 _START_SECONDS: Final = 10.0
 _SHUTDOWN_SECONDS: Final = 1.0
 
@@ -45,12 +48,13 @@ class Listener:
     """A server in a thread of its own.
 
     Args:
-        host: address to listen on.
+        host: address to listen on; empty for all addresses, of IPv6 and of IPv4.
         port: to listen on; 0 for a free one, see `port`.
         name: of the thread.
         answer: -> the answer to a request.
         refuse: -> what is said instead of an answer.
-        admits: whether connections from an address are heard; others are closed at once.
+        admits: whether connections from an address are heard; others are closed at once. IPv4 is told as IPv4,
+            also where it comes to a socket of IPv6.
         patience: seconds that a client has to take an answer and send a whole request, the first or the next one.
         most: connections that are kept. One more takes the place of that which has waited longest.
         is_shared: several processes may listen on the port.
@@ -89,7 +93,7 @@ class Listener:
         self._thread = threading.Thread(target=self._run, args=(ready, failure), name=self._name, daemon=True)
         self._thread.start()
         if not ready.wait(_START_SECONDS):
-            raise OSError(f"{self._name} did not start on {self._host} port {self.port}")
+            raise OSError(f"{self._name} did not start on {self._host or 'all addresses,'} port {self.port}")
         if failure:
             self._thread.join()
             raise failure[0]
@@ -118,8 +122,12 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         server = self._make()
-        options: dict[str, Any] = {"reuse_port": True} if self._is_shared else {}
-        listening = await self._loop.create_server(server, self._host, self.port, backlog=256, **options)
+        if self._host:
+            options: dict[str, Any] = {"reuse_port": True} if self._is_shared else {}
+            listening = await self._loop.create_server(server, self._host, self.port, backlog=_BACKLOG, **options)
+        else:
+            bound = sockets.everywhere(self.port, is_shared=self._is_shared)
+            listening = await self._loop.create_server(server, sock=bound, backlog=_BACKLOG)
         for bound in listening.sockets:
             for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 bound.setsockopt(socket.SOL_SOCKET, buffer, _SYSTEM_BUFFER)
@@ -186,7 +194,7 @@ class _Connection(web.RequestHandler):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername") or ("",)
         self.wait()
-        if self._server.admits(str(peer[0])):
+        if self._server.admits(sockets.unmapped(str(peer[0]))):
             self._server.make_room()
         else:
             self.force_close()

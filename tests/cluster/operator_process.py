@@ -55,7 +55,7 @@ def configuration(wish: Wish, ports: Ports, pki: Pki) -> dict[str, Any]:
                 },
             }
         ],
-        "challenge": {"http01": {"address": "0.0.0.0", "port": ports.get("http01"), "advertise": "auto"}},
+        "challenge": {"http01": {"port": ports.get("http01"), "advertise": "auto"}},
         "ingress": {
             "defaultClass": planes[0].name,
             "classes": {plane.name: _class(plane, entry(number, ports)) for number, plane in enumerate(planes)},

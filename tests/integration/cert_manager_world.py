@@ -47,6 +47,7 @@ class CertManagerWorld:
         self.outside = Outside(self.world.platform.http, self.world.platform.https, trusted)
         self._namespaces: list[str] = []
         self._config = self.config()
+        self._let_go_of_configuration()
         definitions = module_file("cert-manager", _MODULE, "deploy/crds/*cert-manager.io_*.yaml").read_text()
         cluster.kubectl("apply", "--server-side", "-f", "-", input=definitions)
         for kind in ("certificates", "issuers", "clusterissuers"):
@@ -155,6 +156,16 @@ class CertManagerWorld:
     def config(self) -> str:
         """The operator's configuration in its ConfigMap. The local operator reads a file instead."""
         return str(self.world.get("configmap", NAMESPACE, "certward-config")["data"]["config.yaml"])
+
+    def _let_go_of_configuration(self) -> None:
+        """Have the ConfigMap as one that nobody applies again: else the import leaves it to whoever does.
+
+        It is the cluster itself, by server-side apply. A single empty entry takes all managers off.
+        """
+        patch = json.dumps([{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}])
+        self.world.kubectl(
+            "patch", "configmap", "certward-config", f"--namespace={NAMESPACE}", "--type=json", f"--patch={patch}"
+        )
 
     def account(self, namespace: str, name: str) -> str:
         """Register an account at the CA and keep its key as cert-manager does; returns the account's URL."""

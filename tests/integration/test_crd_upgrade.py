@@ -109,3 +109,21 @@ def test_status_and_spec_can_be_written(cluster: Cluster, upgraded: tuple[str, d
         write_status(cluster, namespace, kind, name, wanted)
         assert get(cluster, namespace, kind, name)["status"] == wanted
         cluster.kubectl("-n", namespace, "label", f"{PLURALS[kind]}.{GROUP}", name, "touched=yes", "--overwrite")
+
+
+def test_wide_columns_say_why_a_domain_with_a_certificate_is_not_ready(
+    cluster: Cluster, upgraded: tuple[str, dict[str, Object]]
+) -> None:
+    """Nobody but this test writes this Domain: it is of a group that no operator knows."""
+    namespace, _ = upgraded
+    words = "The ingress shows another certificate."
+    conditions = [
+        {**CONDITION, "type": name, "status": "False", "reason": "NotServed", "message": words}
+        for name in ("Ready", "Served")
+    ]
+    write_status(cluster, namespace, "Domain", "full", {"state": "CertIssued", "reason": "", "conditions": conditions})
+    listed = ("-n", namespace, "get", f"domains.{GROUP}", "full")
+    assert words not in cluster.kubectl(*listed)
+    header, row = cluster.kubectl(*listed, "-o", "wide").splitlines()
+    assert header.split()[-4:] == ["READY", "SERVED", "MESSAGE", "AGE"]
+    assert row.split(words)[0].split()[-2:] == ["False", "False"]

@@ -238,3 +238,21 @@ def test_somebody_with_few_rights_is_told_what_was_not_read(moving: CertManagerW
     refused = moving.plugin("import", "cert-manager", "-A", kubeconfig=kubeconfig, code=4)
     assert "in all namespaces" in refused.stderr
     assert moving.world.names("apps,domains", shop) == set()
+
+
+def test_a_configuration_that_somebody_applies_is_left_alone(moving: CertManagerWorld) -> None:
+    shop, before = moving.namespace("shop"), moving.config()
+    moving.install("01", "02")
+    applied = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "certward-config", "namespace": NAMESPACE},
+        "data": {"config.yaml": before},
+    }
+    how = ("--server-side", "--force-conflicts", "--field-manager=platform-team")
+    moving.cluster.kubectl("apply", *how, "-f", "-", input=json.dumps(applied))
+    told = moving.plugin("import", "cert-manager", "-n", shop, "--apply", code=1)
+    assert "is kept by server-side apply (field manager platform-team)" in told.stderr
+    assert f"- name: letsencrypt-prod-{moving.tag}" in told.stderr
+    assert moving.config() == before
+    assert moving.world.names("apps", shop)

@@ -116,6 +116,25 @@ def test_the_configuration_is_valid(overlay: str, tmp_path: Path) -> None:
     assert parse(config["data"]["config.yaml"], tmp_path).issuers
 
 
+def test_the_overlay_of_the_page_on_gitops_makes_other_pods_for_another_configuration(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "gitops.md").read_text(encoding="utf-8").partition("## The operator's own configuration")[2]
+    there = os.path.relpath(MANIFESTS.resolve(), tmp_path.resolve())
+    text = page.partition("```yaml\n")[2].partition("```")[0].replace("../../base", f"{there}/base")
+    (tmp_path / "kustomization.yaml").write_text(text, encoding="utf-8")
+    mounted = {}
+    for name in ("one", "two"):
+        config = f"issuers:\n- {{name: {name}, directory: 'https://ca.example/dir'}}\n"
+        (tmp_path / "config.yaml").write_text(config, encoding="utf-8")
+        found = by_name(kustomize(tmp_path))
+        pod = found["Deployment certward"]["spec"]["template"]
+        mounted[name] = pod["spec"]["volumes"][0]["configMap"]["name"]
+        for each in ("certward-config", mounted[name]):
+            data = found[f"ConfigMap {each}"]["data"]
+            assert [issuer["name"] for issuer in data["config.yaml"]["issuers"]] == [name]
+        assert pod["spec"]["containers"][0]["volumeMounts"][0]["name"] == pod["spec"]["volumes"][0]["name"]
+    assert mounted["one"] != mounted["two"]
+
+
 @pytest.fixture(scope="module")
 def elsewhere(cluster: Cluster) -> Iterator[None]:
     """The namespace of one overlay, since a dry run makes none for what comes behind it."""

@@ -49,7 +49,7 @@ def test_an_empty_file_is_valid_and_has_the_defaults(text):
     assert config.ingress.default_class == "traefik"
     assert config.ingress.classes["traefik"].dialect == "traefik"
     http01 = config.challenge.http01
-    assert (http01.address, http01.port, http01.advertise) == ("0.0.0.0", 8089, ())
+    assert (http01.address, http01.port, http01.advertise) == ("", 8089, ())
     assert (config.dns.target, config.dns.resolvers, config.dns.preflight) == ((), (), "enforce")
     assert (config.hostnames_default, config.hostname_rules) == ("allow", ())
     assert (config.tls.default_revision, config.tls.floor.min_version) == ("2026-11", "")
@@ -235,6 +235,7 @@ def test_durations(text, interval):
         ("challenge: {http01: {port: 70000}}", "challenge.http01.port: must be at most 65535"),
         ("challenge: {http01: {port: true}}", "challenge.http01.port: must be a whole number"),
         ("challenge: {http01: {address: localhost}}", "challenge.http01.address: must be an IP address"),
+        ("challenge: {http01: {address: '*'}}", "challenge.http01.address: must be an IP address"),
         (
             "challenge: {http01: {advertise: pod}}",
             "challenge.http01.advertise: must be auto, or IP addresses",

@@ -1,5 +1,6 @@
 """What has to hold of the CRDs and manifests whatever else changes in them."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from certward import names
+from certward.__main__ import parse_arguments
 from certward.config import parse
 from certward.kube.kinds import KINDS
 from certward.kube.routes import ROUTE_KINDS
@@ -105,12 +107,36 @@ def test_names(plural, kind, short):
     assert version["subresources"] == {"status": {}}
 
 
+def columns(plural, *, is_wide):
+    """The columns that kubectl prints by itself, or those that -o wide adds."""
+    (version,) = CRDS[plural]["spec"]["versions"]
+    all_of_them = version["additionalPrinterColumns"]
+    return {column["name"]: column for column in all_of_them if bool(column.get("priority")) == is_wide}
+
+
 def test_columns_of_domains():
-    (version,) = CRDS["domains"]["spec"]["versions"]
-    columns = {column["name"]: column["type"] for column in version["additionalPrinterColumns"]}
-    assert list(columns) == ["HOSTNAME", "APP", "STATUS", "REASON", "EXPIRES", "UPDATED"]
-    assert columns["EXPIRES"] == "string", "kubectl prints a date in the future as <invalid>"
-    assert columns["UPDATED"] == "date"
+    usual = columns("domains", is_wide=False)
+    assert list(usual) == ["HOSTNAME", "APP", "STATUS", "REASON", "EXPIRES", "UPDATED"]
+    assert usual["EXPIRES"]["type"] == "string", "kubectl prints a date in the future as <invalid>"
+    assert usual["UPDATED"]["type"] == "date"
+    assert list(columns("domains", is_wide=True)) == ["READY", "SERVED", "MESSAGE", "AGE"]
+
+
+@pytest.mark.parametrize(("plural", "told_by"), [("apps", "Ready"), ("domains", "Ready"), ("tlspolicies", "Enforced")])
+def test_wide_columns_say_why_something_is_not_as_it_should_be(plural, told_by):
+    both = columns(plural, is_wide=False) | columns(plural, is_wide=True)
+    condition = f'.status.conditions[?(@.type=="{told_by}")]'
+    assert both[told_by.upper()]["jsonPath"] == f"{condition}.status"
+    assert both["MESSAGE"]["jsonPath"] == f"{condition}.message"
+    assert both["AGE"] == both["AGE"] | {"type": "date", "jsonPath": ".metadata.creationTimestamp"}
+
+
+@pytest.mark.parametrize("plural", CRDS)
+def test_columns_read_fields_that_the_schema_has(plural):
+    paths = {path for crd, path, _ in ALL_NODES if crd == plural}
+    for column in (columns(plural, is_wide=False) | columns(plural, is_wide=True)).values():
+        path = re.sub(r"\[\?\(@\.type==\"[A-Za-z]+\"\)\]", "[]", column["jsonPath"])
+        assert path in paths | {".metadata.creationTimestamp"}, column["name"]
 
 
 def test_every_field_is_described():
@@ -276,6 +302,16 @@ def test_configuration_is_where_the_operator_looks():
     path = container["args"][container["args"].index("--config") + 1]
     assert path == f"{mounts[volume['name']]}/config.yaml"
     assert parse(config["data"]["config.yaml"], BASE).issuers
+
+
+def test_pod_listens_at_all_addresses_of_both_families():
+    """A kubelet of a cluster with IPv6 alone would end a pod whose health is told at 0.0.0.0."""
+    (container,) = one("Deployment")["spec"]["template"]["spec"]["containers"]
+    host, _, port = parse_arguments(container["args"]).listen_health.rpartition(":")
+    assert host == ""
+    assert int(port) == next(each["containerPort"] for each in container["ports"] if each["name"] == "health")
+    config = parse(one("ConfigMap", "certward-config")["data"]["config.yaml"], BASE)
+    assert config.challenge.http01.address == ""
 
 
 def test_services_reach_the_pod():

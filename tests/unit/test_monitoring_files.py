@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from generators import generator
+
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "manifests" / "monitoring"
 ALERTS = [
@@ -34,12 +36,28 @@ def queried(expression):
 def test_an_alert_says_what_it_means_and_where_to_read_on(alert):
     assert alert["labels"]["severity"] in {"critical", "warning", "info"}
     told = alert["annotations"]
-    assert set(told) == {"summary", "description", "runbook_url"}
+    assert set(told) == {"summary", "description", "runbook"}
     assert told["summary"].endswith(".")
-    page, _, anchor = told["runbook_url"].partition("#")
+    page, _, anchor = told["runbook"].partition("#")
     assert anchor == alert["alert"].lower()
     assert f"\n## {alert['alert']}\n" in (ROOT / page).read_text(encoding="utf-8")
     assert queried(alert["expr"]) <= documented()
+
+
+@pytest.mark.parametrize("base", ["https://git.example.net/certward/blob/main", "https://git.example.net/certward/"])
+def test_where_the_files_are_published_a_runbook_is_a_url(base):
+    made = yaml.safe_load(generator("monitoring").prometheus_rule(base))
+    found = [rule["annotations"] for group in made["spec"]["groups"] for rule in group["rules"]]
+    assert [told["runbook_url"] for told in found] == [
+        f"{base.rstrip('/')}/{alert['annotations']['runbook']}" for alert in ALERTS
+    ]
+    assert not any("runbook" in told for told in found)
+
+
+def test_nothing_that_is_no_url_is_called_one():
+    text = (MONITORING / "prometheusrule.yaml").read_text(encoding="utf-8")
+    for url in re.findall(r"runbook_url: (\S+)", text):
+        assert url.startswith("https://")
 
 
 def test_each_runbook_is_of_an_alert_and_says_how_to_look_and_mend():

@@ -33,7 +33,7 @@ class Answerer:
     """The server for challenges, in a thread of its own. Several processes may share its port.
 
     Args:
-        host: address to listen on.
+        host: address to listen on; empty for all, of IPv6 and of IPv4.
         port: to listen on; 0 for a free one, see `port`.
         thumbprint_for: the thumbprint for a hostname (lower case, no port, no trailing dot), or None for one
             that no certificate is wanted for; called for each request, so it has to be quick.

@@ -86,8 +86,8 @@ def _https_url(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    if not _is_address(text):
-        raise ValueError("must be an IP address, such as 0.0.0.0 or ::")
+    if text and not _is_address(text):
+        raise ValueError('must be an IP address, such as 192.0.2.1, or "" for all of both families')
     return text
 
 

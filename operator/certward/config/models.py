@@ -94,13 +94,13 @@ class Http01(_Model):
     """The answerer of HTTP-01 challenges.
 
     Attributes:
-        address: where it listens.
+        address: where it listens; empty for all addresses, of IPv6 and of IPv4.
         port: TCP port that it listens at.
         advertise: IP addresses at which the ingress reaches the replicas; empty for `auto`, which is those of
             the operator's own EndpointSlices.
     """
 
-    address: fields.Address = "0.0.0.0"
+    address: fields.Address = ""
     port: fields.Port = 8089
     advertise: fields.Advertise = ()
 

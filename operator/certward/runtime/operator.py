@@ -79,7 +79,7 @@ class Options:
     Attributes:
         namespace: the operator's own.
         replica: stable name of this replica.
-        health_host: address of /healthz, /readyz and /metrics.
+        health_host: address of /healthz, /readyz and /metrics; empty for all, of IPv6 and of IPv4.
         health_port: its port.
         answer_peers: networks whose requests the answerer takes; empty for all.
         workers: how many objects are worked on at a time.

@@ -23,7 +23,7 @@ class HealthServer:
     """Answers probes and scrapes from a thread of its own, so that a busy operator still answers.
 
     Args:
-        host: address to listen at.
+        host: address to listen at; empty for all, of IPv6 and of IPv4.
         port: TCP port; 0 for a free one, see `port`.
         health: -> problem as a sentence; empty when all is well.
         readiness: -> (ready, facts for the answer).

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from certward.cli.gitops import Keeper
 from certward.cli.importing import hosts, issuers, outcomes, reading
 from certward.cli.importing.apps import Manifest, Moved, Work
 from certward.cli.importing.findings import Finding, Options, Ref, Sources
@@ -24,6 +25,7 @@ class Import:
         listeners: hosts that are taken over from listeners, by Gateway.
         shared: routes that are needed for other hosts, too.
         issuers: what has become of the issuers.
+        keeper: who would undo a change of the operator's configuration, so that new issuers are not put there.
         findings: the report, object by object.
         unread: what could not be read.
     """
@@ -37,6 +39,7 @@ class Import:
     listeners: Mapping[Ref, tuple[str, ...]] = field(default_factory=dict)
     shared: tuple[Ref, ...] = ()
     issuers: Issuers = field(default_factory=Issuers)
+    keeper: Keeper | None = None
     findings: tuple[Finding, ...] = ()
     unread: tuple[str, ...] = ()
 
@@ -63,6 +66,7 @@ def translate(sources: Sources, options: Options) -> Import:
         listeners=outcomes.listeners_after(read, work),
         shared=shared,
         issuers=known,
+        keeper=sources.keeper,
         findings=(
             *known.findings,
             *outcomes.of_certificates(sources, read, work),

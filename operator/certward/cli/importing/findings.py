@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from certward.cli.gitops import Keeper
 from certward.model.hostnames import HostnameRule, claim_allowed
 from certward.model.pki import CertificateFacts
 
@@ -167,6 +168,7 @@ class Sources:
             at (offline, or without the right to) is missing.
         issuers: issuers that the operator has already, as its configuration writes them.
         claims: who may claim which hostname, by that configuration.
+        keeper: who would undo a change of that configuration in the cluster; None where nobody is known to.
         unread: what could not be read, as sentences.
     """
 
@@ -176,6 +178,7 @@ class Sources:
     secrets: Mapping[tuple[str, str], SecretFound | None] = field(default_factory=dict)
     issuers: Sequence[Body] = ()
     claims: Claims = Claims()
+    keeper: Keeper | None = None
     unread: tuple[str, ...] = ()
 
     def of(self, kind: str) -> list[Body]:

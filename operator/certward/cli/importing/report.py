@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from certward.cli.importing import kept
 from certward.cli.importing.apps import Moved
 from certward.cli.importing.assemble import Import
 from certward.cli.importing.findings import IMPORTED, LABEL_IMPORTED, Finding, Outcome
@@ -40,7 +41,9 @@ _OUTCOMES = {Outcome.TRANSLATED: "translated", Outcome.PARTLY: "partly", Outcome
 def written(result: Import) -> list[str]:
     """What is to be written, one line each; in the order in which it is written."""
     lines = [
-        f"issuer {one['name']} ({one['directory']}) into the operator's configuration" for one in result.issuers.new
+        f"issuer {one['name']} ({one['directory']}) into the operator's configuration"
+        for one in result.issuers.new
+        if not result.keeper
     ]
     for body in result.apps:
         meta, certificates = body["metadata"], body["spec"]["certificates"]
@@ -68,12 +71,7 @@ def steps(result: Import, operator_namespace: str, *, is_applied: bool, apply_co
             )
         )
     if result.issuers.new:
-        found.append(
-            Step(
-                "Have the operator read its configuration anew.",
-                (f"kubectl -n {operator_namespace} {OPERATOR_RESTART}",),
-            )
-        )
+        found.append(_read_anew(result, operator_namespace))
     if not result.moved:
         return found
     found.append(
@@ -95,6 +93,15 @@ def steps(result: Import, operator_namespace: str, *, is_applied: bool, apply_co
         )
     )
     return found
+
+
+def _read_anew(result: Import, operator_namespace: str) -> Step:
+    """Bring new issuers to the operator."""
+    restart = (f"kubectl -n {operator_namespace} {OPERATOR_RESTART}",)
+    if not (keeper := result.keeper):
+        return Step("Have the operator read its configuration anew.", restart)
+    title = kept.way_there(keeper, [str(one["name"]) for one in result.issuers.new])
+    return Step(title, () if keeper.is_release else restart)
 
 
 def _keep_secrets(result: Import) -> Iterator[Step]:

@@ -15,10 +15,8 @@ from certward.cli.context import Session
 from certward.cli.errors import CliError, Exit, not_found, usage
 from certward.cli.importing import configuration, issuers, names, reading
 from certward.cli.importing.findings import Body, SecretFound, Sources
+from certward.cli.importing.kept import CONFIG_MAP, OperatorConfiguration
 from certward.names import LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
-
-#: The operator's configuration in its namespace: a ConfigMap and the key in it.
-CONFIG_MAP, CONFIG_KEY = "certward-config", "config.yaml"
 
 #: Kinds that are read, with the groups that they may have.
 _GROUPS = {
@@ -92,32 +90,35 @@ def from_cluster(session: Session, operator_namespace: str, default_issuer: str)
 def with_cluster(session: Session, sources: Sources, operator_namespace: str, default_issuer: str) -> Sources:
     """Sources with what the cluster has of Certward's, and the Secrets that matter."""
     api, unread = session.api, list(sources.unread)
-    text, trouble = configuration_text(api, operator_namespace)
-    unread += [trouble] if trouble and (sources.objects.get("Issuer") or sources.objects.get("ClusterIssuer")) else []
+    config = operator_configuration(api, operator_namespace)
+    if config.trouble and (sources.objects.get("Issuer") or sources.objects.get("ClusterIssuer")):
+        unread.append(config.trouble)
     apps, domains = _ours(session, unread)
     return Sources(
         objects=sources.objects,
         apps=apps,
         domains=domains,
         secrets=_secrets(api, sources, default_issuer, unread),
-        issuers=configuration.issuers_of(text),
-        claims=configuration.claims_of(text),
+        issuers=configuration.issuers_of(config.text),
+        claims=configuration.claims_of(config.text),
+        keeper=config.keeper,
         unread=tuple(unread),
     )
 
 
-def configuration_text(api: Api, operator_namespace: str) -> tuple[str, str]:
-    """The operator's configuration, and why it could not be read; either is empty."""
+def operator_configuration(api: Api, operator_namespace: str) -> OperatorConfiguration:
+    """Read the operator's configuration."""
     try:
         found = api.get("ConfigMap", operator_namespace, CONFIG_MAP)
     except CliError as error:
         if error.code is not Exit.NO_RIGHTS:
             raise
-        return "", f"The operator's configuration was not read: {error.message}"
+        return OperatorConfiguration({}, f"The operator's configuration was not read: {error.message}")
     if found is None:
         where = f"ConfigMap {CONFIG_MAP} in namespace {operator_namespace}"
-        return "", f"The operator's configuration was not found ({where}); see --operator-namespace."
-    return str((found.get("data") or {}).get(CONFIG_KEY) or ""), ""
+        trouble = f"The operator's configuration was not found ({where}); see --operator-namespace."
+        return OperatorConfiguration({}, trouble)
+    return OperatorConfiguration(found)
 
 
 def _ours(session: Session, unread: list[str]) -> tuple[list[Object], list[Object]]:

@@ -12,8 +12,9 @@ from certward.cli.errors import CliError, Exit, usage
 from certward.cli.importing import configuration, report
 from certward.cli.importing.assemble import Import
 from certward.cli.importing.issuers import Account, AccountKey
+from certward.cli.importing.kept import CONFIG_KEY, CONFIG_MAP, place_of
 from certward.cli.importing.report import Step
-from certward.cli.importing.sources import CONFIG_KEY, CONFIG_MAP, configuration_text
+from certward.cli.importing.sources import operator_configuration
 from certward.names import GROUP, LABEL_MANAGED_BY, MANAGED_BY
 
 _ACCOUNT_KEY = "tls.key"
@@ -61,14 +62,17 @@ def _write_issuers(session: Session, result: Import, operator_namespace: str) ->
     """Put new issuers into the operator's configuration; where that cannot be, say what belongs there."""
     if not result.issuers.new:
         return True
-    text, trouble = configuration_text(session.api, operator_namespace)
+    config = operator_configuration(session.api, operator_namespace)
+    trouble, place = config.trouble, "the operator's configuration"
+    if keeper := config.keeper:
+        where = f"ConfigMap {operator_namespace}/{CONFIG_MAP}"
+        trouble = f"{where} is kept by {keeper.name}, which would undo a change or refuse to go on."
+        place = place_of(keeper)
     if not trouble:
-        change = {"data": {CONFIG_KEY: configuration.merged(text, result.issuers.new)}}
-        body = session.api.get("ConfigMap", operator_namespace, CONFIG_MAP) or {}
+        change = {"data": {CONFIG_KEY: configuration.merged(config.text, result.issuers.new)}}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", **config.body}
         try:
-            changes.patch(
-                session, {"apiVersion": "v1", "kind": "ConfigMap", **body}, change, is_dry_run=False, is_locked=True
-            )
+            changes.patch(session, body, change, is_dry_run=False, is_locked=True)
         except CliError as error:
             if error.code is not Exit.NO_RIGHTS:
                 raise
@@ -76,7 +80,7 @@ def _write_issuers(session: Session, result: Import, operator_namespace: str) ->
         else:
             session.out.say(f"Adding issuers to ConfigMap {operator_namespace}/{CONFIG_MAP}... done")
             return True
-    session.out.warn(f"{trouble} Have these issuers added to the operator's configuration:")
+    session.out.warn(f"{trouble} Have these issuers added to {place}, behind those that are there:")
     session.out.say(configuration.fragment(result.issuers.new).rstrip())
     return False
 
