@@ -107,13 +107,12 @@ def test_a_port_that_is_taken_is_told_also_where_no_address_is_named(reached: di
 @pytest.mark.parametrize(
     ("networks", "heard"),
     [
-        (["127.0.0.0/8"], {"127.0.0.1"}),
-        (["::1/128"], {"::1"}),
-        (["::/0"], {"::1"}),
-        (["0.0.0.0/0", "::/0"], {"127.0.0.1", "::1"}),
-        (["192.0.2.0/24"], set()),
+        pytest.param(["127.0.0.0/8"], {"127.0.0.1"}, id="loopback of IPv4"),
+        pytest.param(["::1/128"], {"::1"}, id="loopback of IPv6"),
+        pytest.param(["::/0"], {"::1"}, id="all of IPv6"),
+        pytest.param(["0.0.0.0/0", "::/0"], {"127.0.0.1", "::1"}, id="all of both"),
+        pytest.param(["192.0.2.0/24"], set(), id="others"),
     ],
-    ids=" ".join,
 )
 def test_peers_are_judged_by_the_address_of_their_own_family(networks: list[str], heard: set[str]) -> None:
     """On a socket of both families a client of IPv4 is ::ffff:127.0.0.1, which is in no network of IPv4."""
