@@ -1,5 +1,6 @@
 """The cluster as tests and the demo hold it: addresses, kubectl, fresh namespaces, backends, operators."""
 
+import json
 import os
 import signal
 import uuid
@@ -104,6 +105,19 @@ class Cluster:
     ) -> T:
         """Return the predicate's first true value; after `timeout` seconds fail with `what`."""
         return waiting.wait_for(predicate, timeout, what, ignore=ignore)
+
+    def until_served(self, *definitions: str) -> None:
+        """Wait until the API server serves the kinds of these CRDs. `kubectl wait` fails where it has said nothing yet."""
+
+        def are_established() -> bool:
+            listed = json.loads(self.kubectl("get", "crd", "-o", "json"))["items"]
+            told = {each["metadata"]["name"]: each.get("status", {}).get("conditions") or () for each in listed}
+            return all(
+                any(one["type"] == "Established" and one["status"] == "True" for one in told.get(name, ()))
+                for name in definitions
+            )
+
+        self.wait_for(are_established, 60, f"{', '.join(definitions)} can be used")
 
     def operator_pids(self) -> list[int]:
         """Return the process ids of the operators that live now, in the order of their names."""

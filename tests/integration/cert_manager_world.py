@@ -50,8 +50,7 @@ class CertManagerWorld:
         self._let_go_of_configuration()
         definitions = module_file("cert-manager", _MODULE, "deploy/crds/*cert-manager.io_*.yaml").read_text()
         cluster.kubectl("apply", "--server-side", "-f", "-", input=definitions)
-        for kind in ("certificates", "issuers", "clusterissuers"):
-            cluster.kubectl("wait", "crd", f"{kind}.cert-manager.io", "--for=condition=Established", "--timeout=30s")
+        cluster.until_served(*(f"{kind}.cert-manager.io" for kind in ("certificates", "issuers", "clusterissuers")))
 
     def tagged(self, text: str) -> str:
         """A manifest with the tag in hosts, namespaces and names of the whole cluster, and the cluster's own CA."""

@@ -17,8 +17,7 @@ def known(cluster: Cluster) -> Iterator[None]:
         for file in next(iter(dataplanes.chosen(plane))).files:
             cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file()))
     added = set(cluster.kubectl("get", "crd", "-o", "name").split()) - before
-    if added:
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *added)
+    cluster.until_served(*(name.rpartition("/")[2] for name in added))
     yield
     if added:
         cluster.kubectl("delete", "--wait=false", *added)

@@ -61,7 +61,7 @@ class Day:
         cluster.up(operators=0)
         with every_kind.known(cluster):
             cluster.kubectl("apply", "--server-side", "-f", str(RULES))
-            cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(RULES))
+            cluster.until_served("hostnamerules.certward.dev")
             # What it finds from before it does not make.
             cluster.kubectl("-n", NAMESPACE, "delete", "leases", "--all")
             cluster.kubectl("-n", NAMESPACE, "delete", "configmaps", "-l", "app.kubernetes.io/managed-by=certward")

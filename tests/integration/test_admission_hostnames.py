@@ -129,7 +129,7 @@ def world(cluster: Cluster) -> Iterator[World]:
     cluster.kubectl("create", "rolebinding", "owner", "--clusterrole=cluster-admin", f"--user={OWNER}", "-n", namespace)
     owner = Speaker(cluster, OWNER)
     admission_world.put(cluster, admission_world.policies("hostnames")[DEFINITION])
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "hostnamerules.certward.dev")
+    cluster.until_served("hostnamerules.certward.dev")
     publish(cluster, rules(namespace))
     probes = {HOSTNAMES: (owner, ingress(namespace, THEIRS)), LABEL: (owner, ingress(namespace, OURS, labels=MANAGED))}
     with admission_world.in_force(cluster, "hostnames", probes):

@@ -70,7 +70,7 @@ def port(cluster: Cluster) -> Iterator[int]:
         "cert-manager", "github.com/cert-manager/cert-manager", "deploy/crds/*cert-manager.io_*.yaml"
     )
     cluster.kubectl("apply", "--server-side", "-f", "-", input=definitions.read_text())
-    cluster.kubectl("wait", "crd", "challenges.acme.cert-manager.io", "--for=condition=Established", "--timeout=30s")
+    cluster.until_served("challenges.acme.cert-manager.io")
     (port,) = free_ports(1)
     answers = ChallengeAnswers(cluster.api, "127.0.0.1", port)
     answers.begin()

@@ -52,8 +52,7 @@ def definitions(folder: Path) -> str:
 
 def install(cluster: Cluster, folder: Path) -> None:
     cluster.kubectl("apply", "--server-side", "-f", "-", input=definitions(folder))
-    names = [f"crd/{plural}.{GROUP}" for plural in PLURALS.values()]
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+    cluster.until_served(*(f"{plural}.{GROUP}" for plural in PLURALS.values()))
 
 
 def get(cluster: Cluster, namespace: str, kind: str, name: str) -> Object:

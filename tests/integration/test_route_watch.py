@@ -102,7 +102,7 @@ def crd(kind: str) -> dict[str, Any]:
 def install(cluster: Cluster, kind: str) -> None:
     """Make a kind known, and wait until it can be used."""
     client.ApiextensionsV1Api(cluster.api).create_custom_resource_definition(crd(kind))
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/{crd_name(kind)}", "--timeout=20s")
+    cluster.until_served(crd_name(kind))
 
 
 def create(cluster: Cluster, kind: str, namespace: str, name: str, labels: dict[str, str] | None = None) -> None:
