@@ -207,10 +207,30 @@ def test_apps_whose_services_read_the_same_are_found_and_told():
     cache = cache_of(one, beside, of_other)
     told = {key_of(one), key_of(beside), Key("Builtin", "a", "one"), key_of(of_other)}
     assert cache.put(other) >= told
-    assert cache.same_backend("a", "a-b-c-80") == [other]
+    assert sorted(map(key_of, cache.with_backend("a-b-c-80"))) == sorted(map(key_of, (one, beside, other)))
     moved = version(replace(other, service=ServiceRef("d", 80)), 2, generation=2)
     assert cache.put(moved) >= told
-    assert cache.same_backend("a", "a-b-c-80") == []
+    assert sorted(map(key_of, cache.with_backend("a-b-c-80"))) == sorted(map(key_of, (one, beside)))
+    again = replace(one, status={"backends": ["a-b-c-80"]})
+    assert cache.put(version(again, 3)) == {key_of(one)}, "where nobody else has it, it concerns nobody else"
+
+
+def test_an_app_that_comes_by_a_backend_tells_whom_it_keeps_from_it():
+    one, other = app("one", "a", service=ServiceRef("b-c", 80)), app("other", "a-b", service=ServiceRef("c", 80))
+    of_one, of_other = domain("www", "a", app="one"), domain("www", "a-b", app="other")
+    cache = cache_of(one, other, of_one, of_other)
+    both = {key_of(each) for each in (one, other, of_one, of_other)}
+    builtins = {Key("Builtin", each.meta.namespace, each.meta.name) for each in (one, other)}
+    holding = version(replace(other, status={"backends": ["a-b-c-80"]}), 2)
+    assert cache.put(holding) == both | builtins
+    assert cache.put(version(holding, 3)) == {key_of(other)}
+
+
+def test_an_app_in_deletion_has_its_backends_until_it_is_gone():
+    cache = cache_of(app("one", "a", service=ServiceRef("b-c", 80), of={"is_deleting": True}))
+    assert [found.meta.name for found in cache.with_backend("a-b-c-80")] == ["one"]
+    cache.drop(Key("App", "a", "one"))
+    assert cache.with_backend("a-b-c-80") == []
 
 
 def test_all_of_a_kind_and_of_a_namespace():

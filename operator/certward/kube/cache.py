@@ -201,12 +201,14 @@ class Cache:
             found = [self._objects[key] for key in keys if key.namespace != namespace]
         return [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting]
 
-    def same_backend(self, namespace: str, backend: str) -> list[App]:
-        """Apps of other namespaces with a Service and port that read the same as one of `backend_ids`."""
+    def with_backend(self, backend: str) -> list[App]:
+        """Apps of any namespace with a Service and port that read as this one of `backend_ids`.
+
+        Those that are being deleted as well: until they are gone, there are routes of theirs.
+        """
         with self._lock:
-            keys = self._by_backend.get(backend, set())
-            found = [self._objects[key] for key in keys if key.namespace != namespace]
-        return [app for app in found if isinstance(app, App) and not app.meta.is_deleting]
+            found = [self._objects[key] for key in self._by_backend.get(backend, ())]
+        return [app for app in found if isinstance(app, App)]
 
     def same_hash(self, app: App) -> list[App]:
         """Other Apps with the hash that is in this one's built-in hostname: it is short enough to be met on purpose."""
@@ -269,8 +271,7 @@ class Cache:
         policies = self._by_namespace.get(("TLSPolicy", namespace), set())
         if isinstance(resource, App):
             mine = {key_of(resource), Key("Namespace", "", namespace)}
-            for same in self._sharing_a_backend(resource):
-                mine |= {same, *self._by_app.get(same, ()), Key("Builtin", same.namespace, same.name)}
+            mine = mine.union(*map(self._routed_for, self._sharing_a_backend(resource)))
             return mine | policies | self._by_app.get(Key("App", namespace, name), set())
         related = {key_of(resource)} | policies
         for app in self.all(App, namespace):
@@ -279,19 +280,26 @@ class Cache:
         return related
 
     def _sharing_a_backend(self, app: App) -> set[Key]:
-        """The Apps of other namespaces that have a backend which reads the same as one of this one's."""
-        namespace = app.meta.namespace
+        """The Apps that have a backend which reads the same as one of this one's, where two namespaces do."""
         found: set[Key] = set().union(*(self._by_backend.get(one, ()) for one in backend_ids(app)))
-        return {key for key in found if key.namespace != namespace}
+        return found if any(key.namespace != app.meta.namespace for key in found) else set()
+
+    def _routed_for(self, app: Key) -> set[Key]:
+        """An App, and what is routed to it."""
+        return {app, *self._by_app.get(app, ()), Key("Builtin", app.namespace, app.name)}
 
     def _watching(self, known: Resource, new: Resource) -> set[Key]:
-        """Whoever sums up this object's status, when what they sum up has changed."""
+        """Whoever reads this object's status, when what they read of it has changed."""
         namespace = new.meta.namespace
         if isinstance(known, Domain) and isinstance(new, Domain):
             return {Key("App", namespace, new.app)} if _summary(known) != _summary(new) else set()
-        if isinstance(known, App) and isinstance(new, App) and _tls_summary(known) != _tls_summary(new):
-            return set(self._by_namespace.get(("TLSPolicy", namespace), ()))
-        return set()
+        found: set[Key] = set()
+        if isinstance(known, App) and isinstance(new, App):
+            if _tls_summary(known) != _tls_summary(new):
+                found |= self._by_namespace.get(("TLSPolicy", namespace), set())
+            if known.held_backends != new.held_backends and (others := self._sharing_a_backend(new)):
+                found = found.union(*map(self._routed_for, (key_of(new), *others)))
+        return found
 
     def _claimants(self, hostname: str) -> set[Key]:
         """Who claims a hostname, or what conflicts with it: `*.d` conflicts with the names directly under d."""
