@@ -172,7 +172,7 @@ def test_within_a_namespace_the_oldest_has_a_name_too():
     old, young = domain("z", created_at=OLDER), domain("a", created_at=YOUNGER)
     cache = cache_of(young, old)
     assert cache.owner_of(young) == old
-    assert cache.rivals(old) == [young]
+    assert cache.owner_of(old) == old
 
 
 def test_an_owner_that_is_being_deleted_makes_room():
@@ -243,17 +243,34 @@ def test_all_of_a_kind_and_of_a_namespace():
     assert (cache.app("team-a", "other"), cache.domain("team-b", "www")) == (None, None)
 
 
-def test_five_thousand_domains_below_one_name_concern_only_few_each():
+@pytest.mark.parametrize(
+    "wildcard",
+    [
+        pytest.param(None, id="without a wildcard"),
+        pytest.param(NOW - timedelta(days=9), id="below an older wildcard"),
+        pytest.param(NOW, id="below a younger wildcard"),
+    ],
+)
+def test_five_thousand_domains_below_one_name_concern_only_few_each(wildcard):
     cache = cache_of(app())
+    star = domain("star", "team-x", hostname="*.example.com", created_at=wildcard or NOW)
+    if wildcard:
+        cache.put(star)
+    below = [domain(f"d{number}", f"team-{number % 50}", hostname=f"d{number}.example.com") for number in range(5000)]
     started = time.process_time()
-    for number in range(5000):
-        one = domain(f"d{number}", f"team-{number % 50}", hostname=f"d{number}.example.com")
-        assert len(cache.put(one)) <= 4
-        assert len(cache.rivals(one)) == 0
+    first, *others = below
+    cache.put(first)
+    for one in others:
+        assert len(cache.put(one)) <= 5
+        assert cache.owner_of(one) is (star if wildcard and wildcard < NOW else one)
+        assert cache.owner_elsewhere([one.hostname], one.meta.namespace) in ("", "team-x/star")
     assert time.process_time() - started < 2.0
-    star = domain("star", "team-x", hostname="*.example.com", created_at=NOW)
-    assert len(cache.put(star)) > 5000
-    assert cache.owner_of(star) != star
+    assert len(cache.put(replace(star, meta=replace(star.meta, resource_version=2, generation=2)))) > 5000
+    assert (cache.owner_of(star) is star) == (wildcard is not None and wildcard < NOW)
+    started = time.process_time()
+    for one in below[:-1]:
+        assert len(cache.drop(key_of(one))) <= 5
+    assert time.process_time() - started < 2.0
 
 
 def test_what_came_after_a_list_began_outlives_it():
