@@ -86,6 +86,23 @@ def test_a_wildcard_conflicts_with_names_directly_below_in_other_namespaces(worl
     world.wait_state(own, "Waiting", "AutomaticDisabled")
 
 
+def test_a_domain_that_is_refused_keeps_nobody_from_its_hostname(world: World) -> None:
+    owner, squatter = world.shop(), world.shop()
+    world.app(owner, automatic=True)
+    world.app(squatter, automatic=True)
+    below = world.hostname("d")
+    _, refused = older_and_younger(world, (owner, "all", f"*.{below}"), (squatter, "www", f"www.{below}"))
+    status = world.wait_state(refused, "Waiting", "HostnameTaken")
+    assert f"{owner}/all" in status["message"]
+    _, www = older_and_younger(world, (squatter, "x", f"x.{below}"), (owner, "www", f"www.{below}"))
+    world.wait_issued(www)
+    assert world.https_get(www.hostname).backend == "shop"
+    assert world.routes(squatter) == set()
+    world.delete("domain", squatter, "www")
+    world.until(lambda: not world.get("domain", squatter, "www"), "it is gone")
+    assert world.wait_issued(www)
+
+
 def test_secrets_that_the_ingress_cannot_tell_apart(world: World) -> None:
     one = f"e2e-{uuid.uuid4().hex[:8]}"
     two = f"{one}-y"

@@ -12,10 +12,17 @@ from certward.model.hostnames import conflicts, covers
 from certward.model.resources import App, Domain, Key, key_of
 
 NAMESPACES = ["a", "a-b", "c"]
-NAMES = ["b-www", "www", "x"]
+NAMES = ["b-www", "www", "x", "y"]
 #: A name that the configuration does not let a Domain of that namespace have.
 REFUSED = ("c", "www.example.com")
-HOSTNAMES = ["example.com", "www.example.com", "*.example.com", "a.www.example.com", "*.www.example.com"]
+HOSTNAMES = [
+    "example.com",
+    "www.example.com",
+    "*.example.com",
+    "a.www.example.com",
+    "*.www.example.com",
+    "api.example.com",
+]
 DOMAINS = st.builds(
     lambda namespace, name, hostname, of, age, is_deleting: domain(
         name,
@@ -29,14 +36,19 @@ DOMAINS = st.builds(
     st.sampled_from(NAMES),
     st.sampled_from(HOSTNAMES),
     st.sampled_from(["shop", "blog"]),
-    st.integers(1, 3),
-    st.booleans(),
+    st.integers(1, 5),
+    st.sampled_from([False, False, False, True]),
 )
 APPS = st.builds(lambda namespace, name: app(name, namespace), st.sampled_from(NAMESPACES), st.just("shop"))
 
 
 def may_claim(of):
     return (of.meta.namespace, of.hostname) != REFUSED
+
+
+def excludes(one, other):
+    is_near = one.hostname == other.hostname or one.meta.namespace != other.meta.namespace
+    return is_near and conflicts(one.hostname, other.hostname)
 
 
 class CacheMachine(RuleBasedStateMachine):
@@ -64,8 +76,10 @@ class CacheMachine(RuleBasedStateMachine):
     @rule(resource=DOMAINS | APPS)
     def put(self, resource):
         resource = self._newer(resource)
+        before = self._owners()
         told = self.cache.put(resource)
         self.model[key_of(resource)] = resource
+        assert self._whose_owner_changed(before) <= told
         assert key_of(resource) in told
         if isinstance(resource, Domain):
             assert {key_of(other) for other in self._conflicting(resource)} <= told
@@ -77,8 +91,10 @@ class CacheMachine(RuleBasedStateMachine):
 
     @rule(namespace=st.sampled_from(NAMESPACES), name=st.sampled_from(NAMES))
     def drop(self, namespace, name):
+        before = self._owners()
         gone = self.model.pop(Key("Domain", namespace, name), None)
         told = self.cache.drop(Key("Domain", namespace, name))
+        assert self._whose_owner_changed(before) <= told
         assert bool(told) == (gone is not None)
         if gone is not None:
             assert {key_of(other) for other in self._conflicting(gone)} <= told
@@ -89,10 +105,12 @@ class CacheMachine(RuleBasedStateMachine):
         kept = {key for key in sorted(known) if data.draw(st.booleans(), "is listed as it is known")}
         listed = {key_of(resource): self._newer(resource) for resource in resources}
         kept -= listed.keys()
+        before = self._owners()
         told = self.cache.replace_all(self.cache.versions("Domain"), listed.values(), kept)
         assert (known.keys() - listed.keys() - kept) | set(listed) <= told
         others = {key: value for key, value in self.model.items() if key.kind != "Domain"}
         self.model = others | {key: known[key] for key in kept} | listed
+        assert self._whose_owner_changed(before) <= told
 
     def _domains(self):
         return [value for value in self.model.values() if isinstance(value, Domain)]
@@ -102,34 +120,41 @@ class CacheMachine(RuleBasedStateMachine):
             other for other in self._domains() if key_of(other) != key_of(of) and conflicts(other.hostname, of.hostname)
         ]
 
-    def _rivals(self, of):
-        return [
-            other
-            for other in self._conflicting(of)
-            if not other.meta.is_deleting
-            and (other.hostname == of.hostname or other.meta.namespace != of.meta.namespace)
-            and may_claim(other)
-        ]
+    def _holding(self):
+        """The Domains that have their hostnames: one after the other, as long as no earlier one is against it."""
+        holding = []
+        for one in sorted(self._domains(), key=lambda d: d.meta.age_order):
+            may = may_claim(one) and not one.meta.is_deleting
+            if may and not any(excludes(other, one) for other in holding):
+                holding.append(one)
+        return holding
+
+    def _owners(self):
+        """Who keeps each Domain from its hostname: the oldest of those that have theirs; itself where none does."""
+        holding, owners = self._holding(), {}
+        for one in self._domains():
+            older = (other for other in holding if other.meta.age_order < one.meta.age_order)
+            owners[key_of(one)] = next((other for other in older if excludes(other, one)), one)
+        return owners
+
+    def _whose_owner_changed(self, before):
+        now = self._owners()
+        return {key for key in before.keys() & now.keys() if key_of(before[key]) != key_of(now[key])}
 
     def _owner_elsewhere(self, names, namespace):
         owners = [
             f"{other.meta.namespace}/{other.meta.name}"
-            for other in self._domains()
-            if other.meta.namespace != namespace
-            and not other.meta.is_deleting
-            and may_claim(other)
-            and any(conflicts(name, other.hostname) for name in names)
-            and all(other.meta.age_order < rival.meta.age_order for rival in self._rivals(other))
+            for other in self._holding()
+            if other.meta.namespace != namespace and any(conflicts(name, other.hostname) for name in names)
         ]
         return min(owners, default="")
 
     @invariant()
     def agrees_with_the_model(self):
         assert set(self.cache.keys("Domain")) | set(self.cache.keys("App")) == set(self.model)
+        owners = self._owners()
         for one in self._domains():
-            rivals = self._rivals(one)
-            assert sorted(self.cache.rivals(one), key=key_of) == sorted(rivals, key=key_of)
-            assert self.cache.owner_of(one) == min([one, *rivals], key=lambda d: d.meta.age_order)
+            assert self.cache.owner_of(one) == owners[key_of(one)]
             same = [
                 other
                 for other in self._domains()
@@ -150,11 +175,8 @@ class CacheMachine(RuleBasedStateMachine):
                 there = [d for d in mine if any(covers(name, d.hostname) for name in names)]
                 assert self.cache.covered_by(names, namespace) == sorted(there, key=lambda d: d.meta.name)
         for hostname in HOSTNAMES:
-            owner = self.cache.domain_for(hostname)
-            claims = [d for d in self._domains() if d.hostname == hostname and not d.meta.is_deleting and may_claim(d)]
-            oldest = min(claims, key=lambda d: d.meta.age_order, default=None)
-            is_beaten = oldest and any(r.meta.age_order < oldest.meta.age_order for r in self._rivals(oldest))
-            assert owner == (None if is_beaten else oldest)
+            owner = next((one for one in self._holding() if one.hostname == hostname), None)
+            assert self.cache.domain_for(hostname) == owner
 
 
 TestCache = CacheMachine.TestCase

@@ -172,7 +172,7 @@ def test_within_a_namespace_the_oldest_has_a_name_too():
     old, young = domain("z", created_at=OLDER), domain("a", created_at=YOUNGER)
     cache = cache_of(young, old)
     assert cache.owner_of(young) == old
-    assert cache.rivals(old) == [young]
+    assert cache.owner_of(old) == old
 
 
 def test_an_owner_that_is_being_deleted_makes_room():
@@ -207,10 +207,30 @@ def test_apps_whose_services_read_the_same_are_found_and_told():
     cache = cache_of(one, beside, of_other)
     told = {key_of(one), key_of(beside), Key("Builtin", "a", "one"), key_of(of_other)}
     assert cache.put(other) >= told
-    assert cache.same_backend("a", "a-b-c-80") == [other]
+    assert sorted(map(key_of, cache.with_backend("a-b-c-80"))) == sorted(map(key_of, (one, beside, other)))
     moved = version(replace(other, service=ServiceRef("d", 80)), 2, generation=2)
     assert cache.put(moved) >= told
-    assert cache.same_backend("a", "a-b-c-80") == []
+    assert sorted(map(key_of, cache.with_backend("a-b-c-80"))) == sorted(map(key_of, (one, beside)))
+    again = replace(one, status={"backends": ["a-b-c-80"]})
+    assert cache.put(version(again, 3)) == {key_of(one)}, "where nobody else has it, it concerns nobody else"
+
+
+def test_an_app_that_comes_by_a_backend_tells_whom_it_keeps_from_it():
+    one, other = app("one", "a", service=ServiceRef("b-c", 80)), app("other", "a-b", service=ServiceRef("c", 80))
+    of_one, of_other = domain("www", "a", app="one"), domain("www", "a-b", app="other")
+    cache = cache_of(one, other, of_one, of_other)
+    both = {key_of(each) for each in (one, other, of_one, of_other)}
+    builtins = {Key("Builtin", each.meta.namespace, each.meta.name) for each in (one, other)}
+    holding = version(replace(other, status={"backends": ["a-b-c-80"]}), 2)
+    assert cache.put(holding) == both | builtins
+    assert cache.put(version(holding, 3)) == {key_of(other)}
+
+
+def test_an_app_in_deletion_has_its_backends_until_it_is_gone():
+    cache = cache_of(app("one", "a", service=ServiceRef("b-c", 80), of={"is_deleting": True}))
+    assert [found.meta.name for found in cache.with_backend("a-b-c-80")] == ["one"]
+    cache.drop(Key("App", "a", "one"))
+    assert cache.with_backend("a-b-c-80") == []
 
 
 def test_all_of_a_kind_and_of_a_namespace():
@@ -223,17 +243,34 @@ def test_all_of_a_kind_and_of_a_namespace():
     assert (cache.app("team-a", "other"), cache.domain("team-b", "www")) == (None, None)
 
 
-def test_five_thousand_domains_below_one_name_concern_only_few_each():
+@pytest.mark.parametrize(
+    "wildcard",
+    [
+        pytest.param(None, id="without a wildcard"),
+        pytest.param(NOW - timedelta(days=9), id="below an older wildcard"),
+        pytest.param(NOW, id="below a younger wildcard"),
+    ],
+)
+def test_five_thousand_domains_below_one_name_concern_only_few_each(wildcard):
     cache = cache_of(app())
+    star = domain("star", "team-x", hostname="*.example.com", created_at=wildcard or NOW)
+    if wildcard:
+        cache.put(star)
+    below = [domain(f"d{number}", f"team-{number % 50}", hostname=f"d{number}.example.com") for number in range(5000)]
     started = time.process_time()
-    for number in range(5000):
-        one = domain(f"d{number}", f"team-{number % 50}", hostname=f"d{number}.example.com")
-        assert len(cache.put(one)) <= 4
-        assert len(cache.rivals(one)) == 0
+    first, *others = below
+    cache.put(first)
+    for one in others:
+        assert len(cache.put(one)) <= 5
+        assert cache.owner_of(one) is (star if wildcard and wildcard < NOW else one)
+        assert cache.owner_elsewhere([one.hostname], one.meta.namespace) in ("", "team-x/star")
     assert time.process_time() - started < 2.0
-    star = domain("star", "team-x", hostname="*.example.com", created_at=NOW)
-    assert len(cache.put(star)) > 5000
-    assert cache.owner_of(star) != star
+    assert len(cache.put(replace(star, meta=replace(star.meta, resource_version=2, generation=2)))) > 5000
+    assert (cache.owner_of(star) is star) == (wildcard is not None and wildcard < NOW)
+    started = time.process_time()
+    for one in below[:-1]:
+        assert len(cache.drop(key_of(one))) <= 5
+    assert time.process_time() - started < 2.0
 
 
 def test_what_came_after_a_list_began_outlives_it():

@@ -112,7 +112,7 @@ BROKEN: dict[str, tuple[Facts, str, str, str]] = {
         "in namespace x, and you may not look into others, so",
         "domains add",
     ),
-    "taken": (replace(NEW, rivals=("team-b/old",)), "Domain", "belongs to the older Domain team-b/old", "delete"),
+    "taken": (replace(NEW, owner="team-b/old"), "Domain", "belongs to the older Domain team-b/old", "delete"),
     "taken, as told": (replace(NEW, domain=told("Waiting", "HostnameTaken")), "Domain", "It did not work", "delete it"),
     "not allowed": (replace(NEW, domain=told("Failed", "HostnameNotAllowed")), "Domain", "mend it.", ""),
     "reserved": (replace(NEW, domain=told("Failed", "HostnameReserved")), "Domain", "mend it.", ""),

@@ -33,6 +33,12 @@ NEW = domain("f")
 TAKEN = of_state("g", "Waiting", "HostnameTaken")
 
 
+def test_the_backends_that_are_its_own_are_told_where_there_are_any():
+    resolved = replace(RESOLVED, backends=("team-a-shop-8080",))
+    assert status(app(), [], resolved, now=NOW)["backends"] == ["team-a-shop-8080"]
+    assert "backends" not in status(app(), [], RESOLVED, now=NOW)
+
+
 def conditions_of(*domains, resolved=RESOLVED):
     built = status(app(), domains, resolved, now=NOW)
     return {c["type"]: (c["status"], c["reason"]) for c in built["conditions"]}

@@ -1,6 +1,7 @@
 """Which Apps a controller must not route, because it would take their Services for another namespace's."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from builders import NOW, app, path_route
 from certward.errors import Blocked
 from certward.kube.cache import Cache
-from certward.model.resources import ServiceRef
+from certward.model.resources import ServiceRef, backend_ids
 from certward.render.registry import DIALECTS
 from certward.runtime import routable
 
@@ -45,8 +46,66 @@ def reaching(name, port=8080, namespace="team", **of):
     ids=["name", "port", "hyphens", "path"],
 )
 def test_a_service_that_reads_like_that_of_an_older_app_is_not_routed(dialect, intruder):
-    assert re.match("ServiceNameCollides: .* team-a/shop;", refusal(dialect, intruder, VICTIM))
+    assert re.match("ServiceNameCollides: .* team-a/shop, which came first;", refusal(dialect, intruder, VICTIM))
     assert refusal(dialect, VICTIM, intruder) == "", "the older one stays"
+
+
+def kept_of(dialect, one, *others):
+    """What the status of an App says is its own beside others."""
+    cache = Cache()
+    for each in (one, *others):
+        cache.put(each)
+    return routable.backends(DIALECTS[dialect], one, cache, challenge_port=8089)
+
+
+def holding(one, *backends):
+    """An App whose status says that backends are its own; without any, those that it names."""
+    return replace(one, status={"backends": list(backends or backend_ids(one))})
+
+
+ATTACKER = {"created_at": NOW - timedelta(days=99)}
+
+
+@pytest.mark.parametrize("dialect", JOINING)
+@pytest.mark.parametrize("before", [(), ("team-else-80",), ("team-a-shop-8081", "team-a-shop")])
+def test_an_older_app_takes_no_backend_from_the_one_that_is_routed_by_it(dialect, before):
+    edited = replace(reaching("a-shop", **ATTACKER), status={"backends": list(before)})
+    routed = holding(VICTIM)
+    assert re.match("ServiceNameCollides: .* team-a/shop, which came first;", refusal(dialect, edited, routed))
+    assert refusal(dialect, routed, edited) == ""
+    assert kept_of(dialect, edited, routed) == (), "it does not come by it by being refused"
+    assert kept_of(dialect, routed, edited) == ("team-a-shop-8080",)
+
+
+@pytest.mark.parametrize("dialect", JOINING)
+def test_an_app_goes_on_while_it_has_more_paths_and_another_service(dialect):
+    """What it held is no matter of its generation, or of what else it names."""
+    edited = reaching("a-shop", **ATTACKER)
+    longer = holding(replace(VICTIM, paths=(path_route("/x", "api"),)), "team-a-shop-8080", "team-a-old-80")
+    assert refusal(dialect, longer, edited) == ""
+    assert kept_of(dialect, longer, edited) == ("team-a-api-8080", "team-a-shop-8080")
+
+
+@pytest.mark.parametrize("dialect", JOINING)
+def test_a_second_app_of_the_namespace_is_routed_as_the_first_one_is(dialect):
+    edited, second = reaching("a-shop", **ATTACKER), app("second", "team-a")
+    assert refusal(dialect, second, edited, holding(VICTIM)) == ""
+    assert refusal(dialect, edited, second, holding(VICTIM)) != ""
+    assert refusal(dialect, second, edited) != "", "age decides where nobody is routed"
+
+
+@pytest.mark.parametrize("dialect", JOINING)
+def test_what_an_app_had_stays_its_own_while_it_is_refused_for_something_else(dialect):
+    greedy = replace(reaching("a-shop", **ATTACKER), paths=(path_route("/x", "own"),))
+    had = holding(greedy, "team-own-8080", "team-gone-80")
+    assert refusal(dialect, had, holding(VICTIM)) != ""
+    assert kept_of(dialect, had, holding(VICTIM)) == ("team-own-8080",)
+
+
+def test_on_other_controllers_an_app_has_no_backend_of_its_own():
+    assert {dialect: kept_of(dialect, holding(VICTIM)) for dialect in sorted(DIALECTS)} == {
+        dialect: ("team-a-shop-8080",) if dialect in JOINING else () for dialect in sorted(DIALECTS)
+    }
 
 
 @pytest.mark.parametrize("dialect", JOINING)

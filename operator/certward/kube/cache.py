@@ -5,7 +5,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from certward.model.hostnames import is_wildcard, parent
+from certward.model.ownership import Claims
 from certward.model.policy import rank
 from certward.model.resources import App, Domain, Key, Resource, TLSPolicy, backend_ids, key_of, name_hash
 
@@ -25,14 +25,12 @@ class Cache:
     """
 
     def __init__(self, may_claim: Callable[[Domain], bool] = lambda _: True) -> None:
-        self._may_claim = may_claim
+        self._claims = Claims(may_claim)
         self._lock = threading.RLock()
         self._objects: dict[Key, Resource] = {}
         self._graves: OrderedDict[str, None] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._by_app: dict[Key, set[Key]] = defaultdict(set)
-        self._by_hostname: dict[str, set[Key]] = defaultdict(set)
-        self._by_parent: dict[str, set[Key]] = defaultdict(set)
         self._by_secret: dict[str, set[Key]] = defaultdict(set)
         self._by_backend: dict[str, set[Key]] = defaultdict(set)
         self._by_hash: dict[str, set[Key]] = defaultdict(set)
@@ -56,6 +54,7 @@ class Cache:
                 self._unlink(known)
             self._objects[key] = resource
             self._link(resource)
+            touched |= self._settle(known, resource)
             if known is not None and not _is_redeclared(known, resource):
                 return {key} | self._watching(known, resource)
             return touched | self._related(resource)
@@ -83,6 +82,7 @@ class Cache:
             touched = self._related(known)
             self._unlink(known)
             del self._objects[key]
+            touched |= self._settle(known, None)
             self._graves[known.meta.uid] = None
             if len(self._graves) > _GRAVES:
                 self._graves.popitem(last=False)
@@ -159,34 +159,15 @@ class Cache:
             found = [self._objects[key] for key in self._by_app.get(Key("App", namespace, app), ())]
         return sorted((d for d in found if isinstance(d, Domain)), key=lambda d: d.meta.name)
 
-    def rivals(self, domain: Domain) -> list[Domain]:
-        """The other Domains that claim the same hostname or, in another namespace, one that conflicts with it."""
-        with self._lock:
-            found = [self._objects[key] for key in self._claimants(domain.hostname)]
-        mine = key_of(domain)
-        return [
-            other
-            for other in found
-            if isinstance(other, Domain)
-            and key_of(other) != mine
-            and not other.meta.is_deleting
-            and (other.hostname == domain.hostname or other.meta.namespace != domain.meta.namespace)
-            and self._may_claim(other)
-        ]
-
     def owner_of(self, domain: Domain) -> Domain:
-        """The oldest of all Domains that claim this one's hostname and may; itself when it is the oldest."""
-        return min([domain, *self.rivals(domain)], key=lambda d: d.meta.age_order)
+        """The oldest Domain that keeps this one from its hostname, by a claim that holds; itself when none does."""
+        with self._lock:
+            return self._claims.owner_of(domain)
 
     def domain_for(self, hostname: str) -> Domain | None:
         """The Domain that owns exactly this hostname."""
         with self._lock:
-            found = [self._objects[key] for key in self._by_hostname.get(hostname, ())]
-        candidates = [d for d in found if isinstance(d, Domain) and self._is_claimant(d)]
-        if not candidates:
-            return None
-        oldest = min(candidates, key=lambda d: d.meta.age_order)
-        return oldest if self.owner_of(oldest) == oldest else None
+            return self._claims.holder(hostname)
 
     def same_secret_id(self, domain: Domain, secret: str = "") -> list[Domain]:
         """Domains of other namespaces with a Secret whose `<namespace>-<name>` reads the same (Traefik's store key).
@@ -201,12 +182,14 @@ class Cache:
             found = [self._objects[key] for key in keys if key.namespace != namespace]
         return [d for d in found if isinstance(d, Domain) and not d.meta.is_deleting]
 
-    def same_backend(self, namespace: str, backend: str) -> list[App]:
-        """Apps of other namespaces with a Service and port that read the same as one of `backend_ids`."""
+    def with_backend(self, backend: str) -> list[App]:
+        """Apps of any namespace with a Service and port that read as this one of `backend_ids`.
+
+        Those that are being deleted as well: until they are gone, there are routes of theirs.
+        """
         with self._lock:
-            keys = self._by_backend.get(backend, set())
-            found = [self._objects[key] for key in keys if key.namespace != namespace]
-        return [app for app in found if isinstance(app, App) and not app.meta.is_deleting]
+            found = [self._objects[key] for key in self._by_backend.get(backend, ())]
+        return [app for app in found if isinstance(app, App)]
 
     def same_hash(self, app: App) -> list[App]:
         """Other Apps with the hash that is in this one's built-in hostname: it is short enough to be met on purpose."""
@@ -226,9 +209,8 @@ class Cache:
     def covered_by(self, names: Iterable[str], namespace: str) -> list[Domain]:
         """The Domains of a namespace for whose hostnames a certificate with these names is; by name."""
         with self._lock:
-            keys = {key for name in names for key in self._covered(name.lower()) if key.namespace == namespace}
-            found = [self._objects[key] for key in keys]
-        return sorted((d for d in found if isinstance(d, Domain)), key=lambda d: d.meta.name)
+            found = {key_of(d): d for name in names for d in self._claims.covered(name.lower())}
+        return sorted((d for d in found.values() if d.meta.namespace == namespace), key=lambda d: d.meta.name)
 
     def owner_elsewhere(self, names: Iterable[str], namespace: str, *, before: Domain | None = None) -> str:
         """Who else owns a hostname that a certificate is for: "namespace/name" of a Domain elsewhere, or empty.
@@ -240,9 +222,8 @@ class Cache:
         """
         with self._lock:
             # A name below a wildcard of somebody else's is theirs as well, and goes before it at an ingress.
-            keys = {key for name in names for key in self._claimants(name.lower())}
-            found = [self._objects[key] for key in keys if key.namespace != namespace]
-        owners = [d for d in found if isinstance(d, Domain) and self._is_claimant(d) and self.owner_of(d) is d]
+            found = [d for name in names for d in self._claims.conflicting(name.lower())]
+            owners = [d for d in found if d.meta.namespace != namespace and self._claims.holder(d.hostname) is d]
         return min(
             (
                 f"{d.meta.namespace}/{d.meta.name}"
@@ -252,25 +233,26 @@ class Cache:
             default="",
         )
 
-    def _covered(self, name: str) -> set[Key]:
-        covered = set(self._by_hostname.get(name, ()))
-        return covered | self._by_parent.get(parent(name), set()) if is_wildcard(name) else covered
-
-    def _is_claimant(self, domain: Domain) -> bool:
-        return not domain.meta.is_deleting and self._may_claim(domain)
+    def _settle(self, known: Resource | None, new: Resource | None) -> set[Key]:
+        """Settle the claims to hostnames anew. Returns whom it concerns beside those of `_related`."""
+        touched: set[Key] = set()
+        if isinstance(known, Domain) and (not isinstance(new, Domain) or new.hostname != known.hostname):
+            touched |= self._claims.drop(known)
+        if isinstance(new, Domain):
+            touched |= self._claims.put(new)
+        return touched
 
     def _related(self, resource: Resource) -> set[Key]:
         """The object itself and those whose decisions read it."""
         namespace, name = resource.meta.namespace, resource.meta.name
         if isinstance(resource, Domain):
             related = {key_of(resource), Key("App", namespace, resource.app), Key("Namespace", "", namespace)}
-            related |= self._claimants(resource.hostname)
+            related.update(map(key_of, self._claims.conflicting(resource.hostname)))
             return related.union(*(self._by_secret.get(one, set()) for one in _secret_ids(resource)))
         policies = self._by_namespace.get(("TLSPolicy", namespace), set())
         if isinstance(resource, App):
             mine = {key_of(resource), Key("Namespace", "", namespace)}
-            for same in self._sharing_a_backend(resource):
-                mine |= {same, *self._by_app.get(same, ()), Key("Builtin", same.namespace, same.name)}
+            mine = mine.union(*map(self._routed_for, self._sharing_a_backend(resource)))
             return mine | policies | self._by_app.get(Key("App", namespace, name), set())
         related = {key_of(resource)} | policies
         for app in self.all(App, namespace):
@@ -279,26 +261,26 @@ class Cache:
         return related
 
     def _sharing_a_backend(self, app: App) -> set[Key]:
-        """The Apps of other namespaces that have a backend which reads the same as one of this one's."""
-        namespace = app.meta.namespace
+        """The Apps that have a backend which reads the same as one of this one's, where two namespaces do."""
         found: set[Key] = set().union(*(self._by_backend.get(one, ()) for one in backend_ids(app)))
-        return {key for key in found if key.namespace != namespace}
+        return found if any(key.namespace != app.meta.namespace for key in found) else set()
+
+    def _routed_for(self, app: Key) -> set[Key]:
+        """An App, and what is routed to it."""
+        return {app, *self._by_app.get(app, ()), Key("Builtin", app.namespace, app.name)}
 
     def _watching(self, known: Resource, new: Resource) -> set[Key]:
-        """Whoever sums up this object's status, when what they sum up has changed."""
+        """Whoever reads this object's status, when what they read of it has changed."""
         namespace = new.meta.namespace
         if isinstance(known, Domain) and isinstance(new, Domain):
             return {Key("App", namespace, new.app)} if _summary(known) != _summary(new) else set()
-        if isinstance(known, App) and isinstance(new, App) and _tls_summary(known) != _tls_summary(new):
-            return set(self._by_namespace.get(("TLSPolicy", namespace), ()))
-        return set()
-
-    def _claimants(self, hostname: str) -> set[Key]:
-        """Who claims a hostname, or what conflicts with it: `*.d` conflicts with the names directly under d."""
-        related = set(self._by_hostname.get(hostname, ()))
-        if is_wildcard(hostname):
-            return related | self._by_parent.get(parent(hostname), set())
-        return related | self._by_hostname.get(f"*.{parent(hostname)}", set())
+        found: set[Key] = set()
+        if isinstance(known, App) and isinstance(new, App):
+            if _tls_summary(known) != _tls_summary(new):
+                found |= self._by_namespace.get(("TLSPolicy", namespace), set())
+            if known.held_backends != new.held_backends and (others := self._sharing_a_backend(new)):
+                found = found.union(*map(self._routed_for, (key_of(new), *others)))
+        return found
 
     def _link(self, resource: Resource) -> None:
         key = key_of(resource)
@@ -312,9 +294,6 @@ class Cache:
             self._by_app[Key("App", key.namespace, resource.app)].add(key)
             for one in _secret_ids(resource):
                 self._by_secret[one].add(key)
-            self._by_hostname[resource.hostname].add(key)
-            if not is_wildcard(resource.hostname):
-                self._by_parent[parent(resource.hostname)].add(key)
 
     def _unlink(self, resource: Resource) -> None:
         key = key_of(resource)
@@ -328,9 +307,6 @@ class Cache:
             _discard(self._by_app, Key("App", key.namespace, resource.app), key)
             for one in _secret_ids(resource):
                 _discard(self._by_secret, one, key)
-            _discard(self._by_hostname, resource.hostname, key)
-            if not is_wildcard(resource.hostname):
-                _discard(self._by_parent, parent(resource.hostname), key)
 
 
 def _secret_ids(domain: Domain) -> set[str]:

@@ -148,6 +148,11 @@ class App:
         """Every Service that the App names."""
         return (self.service, *(route.service for route in self.paths))
 
+    @property
+    def held_backends(self) -> frozenset[str]:
+        """Those of its `backend_ids` that are its own, as its status says; the operator alone writes that."""
+        return frozenset(self.status.get("backends") or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Domain:

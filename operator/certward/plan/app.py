@@ -31,6 +31,7 @@ class Resolved:
         hostname: the one that the platform gives it; empty where it gives none.
         hostname_served: what is to be said of that; None where it gives none.
         problem: (reason, sentence) when the App as a whole cannot be served; None when it can.
+        backends: those that are its own, where the controller may take one App's for another's.
     """
 
     effective: Effective
@@ -42,6 +43,7 @@ class Resolved:
     problem: tuple[str, str] | None = None
     hostname: str = ""
     hostname_served: Condition | None = None
+    backends: Sequence[str] = ()
 
 
 def status(app: App, domains: Sequence[Domain], resolved: Resolved, *, now: datetime) -> dict[str, Any]:
@@ -82,6 +84,8 @@ def status(app: App, domains: Sequence[Domain], resolved: Resolved, *, now: date
     }
     if resolved.hostname:
         built["hostname"] = resolved.hostname
+    if resolved.backends:
+        built["backends"] = list(resolved.backends)
     if app.is_automatic:
         built["certificates"] = {
             "issuer": resolved.issuer,

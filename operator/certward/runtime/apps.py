@@ -89,6 +89,7 @@ class Apps:
             ingress_class=ingress_class,
             is_shown=self._is_shown(app, effective, domains),
             problem=self._problem(app),
+            backends=self._backends(app),
             hostname=builtin.hostname if builtin else "",
             hostname_served=builtin.condition if builtin else None,
         )
@@ -122,6 +123,13 @@ class Apps:
                 return None
             found.append(Grade(memory.proof.grade, memory.proof.grade_capped_by))
         return found
+
+    def _backends(self, app: App) -> tuple[str, ...]:
+        try:
+            dialect = self._classes.of(app).dialect
+        except Blocked:
+            return routable.kept_backends(app)  # its routes stay as they are
+        return routable.backends(dialect, app, self._cache, challenge_port=self._config.challenge.http01.port)
 
     def _problem(self, app: App) -> tuple[str, str] | None:
         try:

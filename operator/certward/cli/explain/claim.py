@@ -17,11 +17,11 @@ def domain(facts: Facts) -> Finding:
             f"No Domain has the hostname {facts.hostname}{facts.searched}, so nothing is done for it.",
             f"Add it: kubectl certward domains add {facts.hostname} -a APP",
         )
-    if facts.rivals:
+    if facts.owner:
         return broken(
-            f"{facts.hostname} belongs to the older Domain {facts.rivals[0]}; Domain {_name(facts)} gets it only when "
+            f"{facts.hostname} belongs to the older Domain {facts.owner}; Domain {_name(facts)} gets it only when "
             "that one is deleted.",
-            f"If it ought to be yours, have the owner of {facts.rivals[0]} delete that one; otherwise delete this one.",
+            f"If it ought to be yours, have the owner of {facts.owner} delete that one; otherwise delete this one.",
         )
     if facts.reason == "HostnameTaken":
         return _operators(facts, "If the hostname ought to be yours, have the owner of that Domain delete it.")

@@ -159,7 +159,7 @@ class Facts:
         now: aware UTC datetime.
         domain: the Domain that it is about; None: no Domain has the hostname.
         searched: where Domains were looked for, as the end of a sentence.
-        rivals: older Domains with the same hostname, as "namespace/name".
+        owner: the older Domain that keeps this one from its hostname, as "namespace/name"; empty where none does.
         app: the Domain's App; None: there is none.
         missing_service: a Service that the App names and that does not exist; empty: all exist.
         names: DNS.
@@ -179,7 +179,7 @@ class Facts:
     now: datetime
     domain: Domain | None = None
     searched: str = ""
-    rivals: tuple[str, ...] = ()
+    owner: str = ""
     app: App | Unseen | None = None
     missing_service: str | Unseen = ""
     names: Names | Unseen = _UNASKED

@@ -22,6 +22,7 @@ from certward.cli.seeing import read_configuration, see
 from certward.config import Config, IssuerConfig
 from certward.errors import ConfigError
 from certward.model import hostnames
+from certward.model.ownership import Claims
 from certward.model.resources import App, Domain, TLSPolicy, format_time, parse_time
 from certward.plan.checks import SecretState
 
@@ -48,16 +49,12 @@ def gather(session: Session, asked: str, seeing: Eyes, operator_namespace: str) 
     if hostnames.is_wildcard(hostname) and hostnames.covers(hostname, asked):
         hostname = asked
     meta = domain.meta
-    rivals = [
-        f"{each.meta.namespace}/{each.meta.name}"
-        for each in sorted(domains, key=lambda each: each.meta.age_order)
-        if _is_rival(each, domain)
-    ]
+    owner = _owner_of(domain, domains)
     facts = Facts(
         hostname,
         now,
         domain=domain,
-        rivals=tuple(rivals),
+        owner="" if owner is domain else f"{owner.meta.namespace}/{owner.meta.name}",
         app_flag=f" -n {meta.namespace} -a {domain.app}",
     )
     return _seen(session.api, facts, domain, seeing, operator_namespace)
@@ -110,12 +107,13 @@ def _refuse_builtin(session: Session, hostname: str) -> None:
             )
 
 
-def _is_rival(each: Domain, domain: Domain) -> bool:
-    """Whether another Domain goes before this one."""
-    is_other = each.meta.uid != domain.meta.uid and each.meta.age_order < domain.meta.age_order
-    is_conflict = hostnames.conflicts(each.hostname, domain.hostname)
-    is_near = each.hostname == domain.hostname or each.meta.namespace != domain.meta.namespace
-    return is_other and is_conflict and is_near
+def _owner_of(domain: Domain, domains: Sequence[Domain]) -> Domain:
+    """The Domain that keeps one from its hostname, or itself; as the operator finds out, but for rules of its own."""
+    claims = Claims()
+    for each in domains:
+        if hostnames.parent(each.hostname) == hostnames.parent(domain.hostname):
+            claims.put(each)
+    return claims.owner_of(domain)
 
 
 def _seen(api: Api, facts: Facts, domain: Domain, seeing: Eyes, operator_namespace: str) -> Facts:
