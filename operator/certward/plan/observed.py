@@ -92,6 +92,8 @@ class Observed:
         collides_with: "namespace/name" of the older Domain whose Secret the ingress cannot tell from this one's.
         missing_service: name of a Service of the App that does not exist; else empty.
         secret: what is known of `<domain>-tls`, which holds the automatic certificate.
+        stored_since: how long ago this process has stored that certificate, by a clock that nobody sets; None: it was
+            another process.
         manual: the manual certificates that the App names, in its order.
         refused: one that the ingress did not show lately although it was told to serve it; None: there is none.
         begun_since: since when this process has worked on the hostname.
@@ -136,6 +138,7 @@ class Observed:
     obstacle: str = ""
     disturbed: timedelta | None = None
     secret: SecretState = field(default_factory=SecretState)
+    stored_since: timedelta | None = None
     manual: tuple[Manual, ...] = ()
     refused: Refused | None = None
     owner: str = ""

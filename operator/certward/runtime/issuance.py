@@ -13,7 +13,7 @@ from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, Rate
 from certward.logs import say
 from certward.model import keys, pki
 from certward.model.resources import Domain, Key, key_of
-from certward.plan import challenges, revocation
+from certward.plan import challenges, renewal, revocation
 from certward.plan.observed import Observed, Plan, Step
 from certward.runtime import advice
 from certward.runtime.dns01 import Dns01
@@ -228,7 +228,9 @@ class Issuance:
             issuer=issuer,
             instead_of=instead_of,
             not_revoked=revocation.asked(domain) if revocation.is_due(observed) else "",
+            in_a_row=renewal.in_a_row(observed, datetime.now(UTC)),
         )
+        memory.stored = (facts.fingerprint_sha256, time.monotonic())
         CERTIFICATES.labels(issuer, "true" if observed.secret.facts else "false").inc()
         serial = facts.serial_number
         _say(logging.INFO, domain, f"certificate {serial} stored", issuer=issuer, serial=serial)

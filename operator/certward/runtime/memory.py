@@ -154,6 +154,7 @@ class Memory:
         is_after_edit: the last failure was that of the first attempt after an edit, so the count begins anew.
         wait_until: monotonic time before which the open order need not be looked at.
         waiting: its place in the line for an order.
+        stored: fingerprint of the certificate that this process stored last, and at which monotonic time.
         advice: what the CA has said of the renewal.
         refused: fingerprint of a certificate that the ingress did not show, until which monotonic time it is not told
             to serve it, and what that was based on.
@@ -199,6 +200,7 @@ class Memory:
     is_after_edit: bool = False
     wait_until: float = 0.0
     waiting: Waiting | None = None
+    stored: tuple[str, float] = ("", 0.0)
     advice: Advice | None = None
     refused: tuple[str, float, tuple[object, ...]] = ("", 0.0, ())
     unrevoked: Unrevoked | None = None

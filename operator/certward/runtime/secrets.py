@@ -13,11 +13,13 @@ from certward.errors import Conflict, Rejected, Transient
 from certward.kube.client import Client, Object
 from certward.model import keys, pki
 from certward.model.keys import CertificateProblem
-from certward.model.resources import Domain, secret_name
+from certward.model.resources import Domain, format_time, parse_time, secret_name
 from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE, LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
 from certward.plan.checks import SecretState
 from certward.render.manifests import (
+    ANNOTATION_IN_A_ROW,
     ANNOTATION_INSTEAD_OF,
+    ANNOTATION_ISSUED_AT,
     ANNOTATION_ISSUER,
     ANNOTATION_NOT_REVOKED,
     ANNOTATION_REVOKED,
@@ -29,6 +31,8 @@ from certward.render.manifests import (
 
 #: How long what was found in a Secret is taken to be so within a burst of passes over the same Domain, in seconds.
 _BELIEVED = 15.0
+#: Of a number in an annotation.
+_MOST_DIGITS = 9
 
 
 class _Seen(NamedTuple):
@@ -157,6 +161,7 @@ class Secrets:
         issuer: str,
         instead_of: str = "",
         not_revoked: str = "",
+        in_a_row: int = 0,
     ) -> None:
         """Put certificate and key into `<domain>-tls`, in one write.
 
@@ -167,12 +172,15 @@ class Secrets:
             issuer: the configured issuer that it came from.
             instead_of: the issuer that was to be asked and why it could not issue; empty when it was this one.
             not_revoked: the revocation that was asked for the certificate before and has not been done; else empty.
+            in_a_row: how many replacements by time or advice, each too early, have led to it.
 
         Raises:
             Rejected: a Secret of that name has come meanwhile that is somebody else's; it is left untouched.
             OperatorError: the API server could not or would not.
         """
-        marks = requests_of(domain) | ({ANNOTATION_NOT_REVOKED: not_revoked} if not_revoked else {})
+        marks = requests_of(domain) | {ANNOTATION_ISSUED_AT: format_time(datetime.now(UTC))}
+        marks |= {ANNOTATION_NOT_REVOKED: not_revoked} if not_revoked else {}
+        marks |= {ANNOTATION_IN_A_ROW: str(in_a_row)} if in_a_row else {}
         manifest = certificate_secret(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of, marks=marks
         )
@@ -298,6 +306,8 @@ def _read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: byt
         refresh=annotations.get(ANNOTATION_REFRESH, ""),
         revoke=annotations.get(ANNOTATION_REVOKE, "").strip(),
         not_revoked=annotations.get(ANNOTATION_NOT_REVOKED, ""),
+        issued_at=_moment(annotations.get(ANNOTATION_ISSUED_AT, "")),
+        in_a_row=_count(annotations.get(ANNOTATION_IN_A_ROW, "")),
     )
     if not state.is_managed:
         return replace(state, problem="The Secret is not Certward's.")
@@ -312,6 +322,19 @@ def _read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: byt
         return replace(state, problem=str(problem))
     is_revoked = annotations.get(ANNOTATION_REVOKED) == facts.fingerprint_sha256
     return replace(state, facts=facts, is_trusted=is_trusted, is_revoked=is_revoked)
+
+
+def _moment(text: str) -> datetime | None:
+    """A time that was noted; None where none is, or somebody has written something else there."""
+    try:
+        return parse_time(text) if text else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _count(text: str) -> int:
+    """A small number that was noted; 0 where none is, or somebody has written something else there."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
 
 
 def decode(live: Mapping[str, Any], name: str) -> bytes:
