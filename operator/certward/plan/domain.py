@@ -287,12 +287,16 @@ def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> tim
         return proof.at + (_retry(proof.since, observed, now) if proof.since else observed.probe_interval) - now
     if proof.fingerprint != facts.fingerprint_sha256 and not proof.problem:
         return timedelta()  # shown was another certificate, and since then this one has come
-    return proof.at + _retry(proof.since or proof.at, observed, now) - now
+    if not fits and not observed.domain.status.get("certificate"):
+        return proof.at + observed.probe_interval - now  # nothing has been rendered, and nothing is going to be
+    return proof.at + _retry(proof.since or proof.at, observed, now, is_awaited=fits) - now
 
 
-def _retry(since: datetime, observed: Observed, now: datetime) -> timedelta:
-    """How long to wait before another look at something that has been amiss since then."""
+def _retry(since: datetime, observed: Observed, now: datetime, *, is_awaited: bool = True) -> timedelta:
+    """How long to wait before another look at something that has been amiss since then; not awaited: until an edit."""
     is_fresh = now - since < PROOF_PATIENCE
+    if not is_fresh and not is_awaited:
+        return observed.probe_interval
     return PROOF_RETRY if is_fresh else min(PROOF_RETRY_SLOW, observed.probe_interval)
 
 
@@ -315,7 +319,7 @@ def _verdict(
         return Verdict("CertIssued", *trouble[1:])
     if observed.obstacle:
         return Verdict("CertIssued", "ChallengeUnreachable", observed.obstacle)  # so would be a renewal
-    return verdicts.issued(choice)
+    return verdicts.issued(observed, choice)
 
 
 def _waiting(observed: Observed) -> Verdict | None:
