@@ -254,6 +254,7 @@ def situations(draw: st.DrawFn) -> Observed:
         proof=draw(proofs(held.facts, profile)),
         failure=draw(st.none() | FAILURES),
         turn=draw(st.none() | TURNS),
+        is_pause_over=draw(st.booleans()),
         window=draw(st.none() | windows()),
         advice_in=draw(st.none() | st.timedeltas(timedelta(hours=-1), timedelta(days=1))),
         is_edited=draw(st.booleans()),

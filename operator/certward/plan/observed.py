@@ -115,6 +115,7 @@ class Observed:
         is_preflighted: the challenge path has been seen to work at the ingress since the last failure.
         proof: what the last handshake of this process showed; None after a restart.
         failure: what the step before ended with; None when it went well or there was none.
+        is_pause_over: the pause that the CA asked this process for has passed, by a clock that nobody sets.
         window: when the CA wants the certificate at hand renewed; None: not heard in this process.
         advice_in: how long until the CA is asked for that (again), zero or less for now; None: it is not asked.
         account: changes whenever the Secrets of the issuer's account do.
@@ -159,6 +160,7 @@ class Observed:
     is_preflighted: bool = False
     proof: Proof | None = None
     failure: OperatorError | None = None
+    is_pause_over: bool = False
     window: Window | None = None
     advice_in: timedelta | None = None
     account: int = 0

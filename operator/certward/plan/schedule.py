@@ -17,6 +17,8 @@ TRANSIENT_FIRST = timedelta(seconds=1)
 #: After a look at the hostname that was not passed: nobody sets a record faster, and dead names may be many.
 HOSTNAME_FIRST = timedelta(seconds=5)
 TRANSIENT_MAX = timedelta(minutes=5)
+#: No CA asks for a longer pause: the longest window of Let's Encrypt's limits is a week.
+LONGEST_LIMIT = timedelta(days=7)
 _OF_HOSTNAME = ("DNS", "CAA", "Challenge", "CDN")
 #: A CA is not asked for its advice on a certificate more often than this.
 ASK_AGAIN_LEAST = timedelta(minutes=1)
@@ -51,9 +53,12 @@ def longest_pause(reason: str, failures: int) -> timedelta:
     """How far ahead the next attempt is at most after `failures` consecutive failures that may be tried again.
 
     Args:
-        reason: that of the last failure. It tells what only a Transient says from what a ChallengeFailed may say, too.
+        reason: that of the last failure. It tells what only a Transient says from what a ChallengeFailed may say, too,
+            and what a CA has said itself.
         failures: how many, 1 at least.
     """
+    if reason == "RateLimited":
+        return LONGEST_LIMIT + timedelta(seconds=1)  # see retry_at
     if reason == "CAUnavailable":
         return TRANSIENT_MAX
     return max(TRANSIENT_MAX, CHALLENGE_DELAYS[min(failures, len(CHALLENGE_DELAYS)) - 1])

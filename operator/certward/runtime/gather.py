@@ -147,6 +147,7 @@ class Gatherer:
             window=advice.window if advice else None,
             advice_in=timedelta(seconds=advice.ask_at - time.monotonic()) if advice else None,
             failure=memory.failure,
+            is_pause_over=memory.paused is not None and memory.paused.is_over(),
             account=account,
             is_edited=memory.is_after_edit if memory.failure else _is_edited(domain, memory, inputs, issuers),
             wait=timedelta(seconds=max(memory.wait_until - time.monotonic(), 0.0)),
