@@ -285,13 +285,19 @@ class Cache:
         return {key for key in found if key.namespace != namespace}
 
     def _watching(self, known: Resource, new: Resource) -> set[Key]:
-        """Whoever sums up this object's status, when what they sum up has changed."""
+        """Whoever reads this object's status, when what they read there has changed."""
         namespace = new.meta.namespace
         if isinstance(known, Domain) and isinstance(new, Domain):
-            return {Key("App", namespace, new.app)} if _summary(known) != _summary(new) else set()
+            colliding = self._colliding(namespace, _secret_ids(known) ^ _secret_ids(new))
+            return colliding | ({Key("App", namespace, new.app)} if _summary(known) != _summary(new) else set())
         if isinstance(known, App) and isinstance(new, App) and _tls_summary(known) != _tls_summary(new):
             return set(self._by_namespace.get(("TLSPolicy", namespace), ()))
         return set()
+
+    def _colliding(self, namespace: str, secret_ids: Iterable[str]) -> set[Key]:
+        """The Domains of other namespaces with one of these Secrets, as the ingress knows them."""
+        found: set[Key] = set().union(*(self._by_secret.get(one, ()) for one in secret_ids))
+        return {key for key in found if key.namespace != namespace}
 
     def _claimants(self, hostname: str) -> set[Key]:
         """Who claims a hostname, or what conflicts with it: `*.d` conflicts with the names directly under d."""
