@@ -144,6 +144,10 @@ class Cache:
         """How many objects of a kind there are."""
         return self._counts[kind]
 
+    def has_any(self, kind: str, namespace: str) -> bool:
+        """Whether there is an object of a kind in a namespace."""
+        return (kind, namespace) in self._by_namespace
+
     def all(self, kind: type[T], namespace: str = "") -> list[T]:
         """All objects of a kind, or those of a namespace."""
         with self._lock:

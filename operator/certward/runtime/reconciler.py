@@ -93,7 +93,7 @@ class Reconciler:
     def _work(self) -> None:
         while not self._stop.is_set():
             if not self._holding.may_work():
-                self._stop.wait(0.1)  # what changes meanwhile waits in the queue, each key once
+                self._stop.wait(0.1)  # while it only pauses, what changes waits in the queue, each key once
                 continue
             key = self._queue.take(timeout=1.0)
             if key is None:
