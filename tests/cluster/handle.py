@@ -107,7 +107,7 @@ class Cluster:
         return waiting.wait_for(predicate, timeout, what, ignore=ignore)
 
     def until_served(self, *definitions: str) -> None:
-        """Wait until the API server serves the kinds of these CRDs. `kubectl wait` fails where it has said nothing yet."""
+        """Wait until the API server serves the kinds of these CRDs; `kubectl wait` fails as long as it says nothing."""
 
         def are_established() -> bool:
             listed = json.loads(self.kubectl("get", "crd", "-o", "json"))["items"]

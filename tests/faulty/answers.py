@@ -9,6 +9,8 @@ from math import ceil
 from faulty.faults import Fault
 
 PROBLEM = "application/problem+json"
+#: What a CA says of a certificate that is to be renewed at once (RFC 9773, 4.2).
+PASSED_WINDOW = b'{"suggestedWindow": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}}'
 HTML = b"<!DOCTYPE html><html><head><title>Please wait</title></head><body>Checking your browser.</body></html>"
 
 

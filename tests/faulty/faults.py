@@ -53,6 +53,8 @@ class Fault(StrEnum):
     WRONG_KEY = "certificate for another key"
     WRONG_NAME = "certificate for another name"
     ANOTHERS = "certificate of another order"
+    # The CA asks for more than it needs.
+    PASSED_WINDOW = "advice to renew at once"
 
 
 #: With a Retry-After.
@@ -83,7 +85,7 @@ _SIGNED = (
         Fault.EMPTY_NONCE,
     }
 )
-#: What may be done to which kind of request.
+#: What may be done to which kind of request, also by chance; advice, which makes a client order more, only on purpose.
 POSSIBLE: Mapping[Kind, frozenset[Fault]] = {
     Kind.DIRECTORY: _ANYWHERE | LOSING | {Fault.SERVER_INTERNAL, Fault.REDIRECT},
     Kind.NEW_NONCE: _ANYWHERE | {Fault.EMPTY_NONCE, Fault.SPOILT_NONCE, Fault.REDIRECT},

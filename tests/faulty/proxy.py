@@ -16,7 +16,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, T
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from faulty.answers import HTML, Answer, refusal
+from faulty.answers import HTML, PASSED_WINDOW, Answer, refusal
 from faulty.faults import ENDING, LOSING, Fault, Kind, Peace, Plan
 from faulty.forgery import Forger
 from faulty.journal import Journal, Order, Request
@@ -32,7 +32,7 @@ ELSEWHERE = "/elsewhere"
 _NOT_FORWARDED = {"transfer-encoding", "content-length", "connection", "keep-alive", "date", "server"}
 _NONCES = {Fault.SPOILT_NONCE: "bm9ib2R5LWhhcy1ldmVyLXNlZW4tdGhpcw", Fault.EMPTY_NONCE: ""}
 #: To these Pebble itself answers first.
-_AFTER = LOSING | ENDING | {Fault.DRIP, *_NONCES}
+_AFTER = LOSING | ENDING | {Fault.DRIP, Fault.PASSED_WINDOW, *_NONCES}
 
 
 class Proxy:
@@ -188,6 +188,8 @@ class Proxy:
         elif fault is Fault.HTML:
             nonce = answer.headers.get("Replay-Nonce", "")
             return Answer(200, {"Content-Type": "text/html", "Replay-Nonce": nonce}, HTML)
+        elif fault is Fault.PASSED_WINDOW:
+            answer.body = PASSED_WINDOW
         elif fault in _NONCES:
             answer.headers["Replay-Nonce"] = _NONCES[fault]
         if order and order.is_ended and entry.kind in (Kind.ORDER, Kind.FINALIZE) and answer.status < 300:

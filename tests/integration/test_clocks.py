@@ -5,7 +5,7 @@ To such an operator the clocks of everybody else are wrong, those of the CA and 
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,24 +17,29 @@ from cluster.handle import Cluster
 from cluster.paths import service_network
 from cluster.ports import Ports
 from integration import observer
-from integration.own_ca import Handshakes
+from integration.own_ca import Handshakes, OwnPebble
 
 TEN_MINUTES = 600
+#: Seconds; a certificate that lives so long is due at half of it, and one that has just come is left for a tenth.
+BRIEF = 90
 #: Seconds; so little that the test can wait until the clock of the CA is no longer ahead of a certificate.
 LITTLE = 15
 NOT_VALID_YET = "The certificate that is served is not valid yet by the operator's clock"
 
 
 @contextmanager
-def skewed(cluster: Cluster, seconds: int, log: Path) -> Iterator[None]:
-    """The operator, with a clock that is ahead by so much; negative: behind."""
+def skewed(
+    cluster: Cluster, seconds: int, log: Path, patch: Mapping[str, observer.Object] | None = None
+) -> Iterator[None]:
+    """The operator, with a clock that is ahead by so much; negative: behind. `patch` is of its configuration."""
     cluster.up(operators=0)
     state, name = cluster.state, "certward-0"
     ports, keys = Ports(state.root / "ports.json"), pki.ensure(state.pki, service_network(state))
-    config = operator_process.configuration(cluster.wish(), ports, keys)
+    config = operator_process.configuration(cluster.wish(patch=patch), ports, keys)
     operator_process.write_configuration(state, config)
     part = operator_process.replica(state, ports, name)
-    own = {"PYTHONPATH": str(Path(__file__).parent / "skewed"), "CLOCK_SKEW": str(seconds)}
+    paths = [str(Path(__file__).parent / "skewed"), *filter(None, [part.env.get("PYTHONPATH")])]
+    own = {"PYTHONPATH": os.pathsep.join(paths), "CLOCK_SKEW": str(seconds)}
     environment = {**os.environ, **part.env, **own}
     kube.apply(state, [kube.operator_endpoints(1, ports.get("http01"), kube.endpoint_address(cluster.wish()))])
     with log.open("wb") as output:
@@ -139,3 +144,25 @@ def test_a_certificate_that_is_not_valid_yet_waits_while_the_one_before_is(
     assert youngest >= timedelta(seconds=LITTLE - 1), "to the operator it is valid from then on"
     assert handshakes.failures == []
     assert len(ca.orders()) == 1
+
+
+def test_a_clock_that_is_ahead_by_half_of_a_lifetime_has_no_certificate_replaced_at_once(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    profiles = {"default": {"description": "for renewals", "validityPeriod": BRIEF + 1}}  # Pebble takes a second off
+    with OwnPebble(cluster, tmp_path, "brief", profiles=profiles) as pebble:
+        says, namespace = pebble.says(), observer.new_shop(cluster, "ahead")
+        hosts = [observer.hostname("due", namespace)]
+        patch = {"issuers": [pebble.issuer()]}
+        with skewed(cluster, BRIEF * 5 // 9, tmp_path / "operator.log", patch):
+            observer.apply(cluster, namespace, observer.domain("due", namespace))
+            started = cluster.wait_for(lambda: says.issued() and datetime.now(UTC), 30, "the first certificate")
+            with Handshakes(cluster, hosts, pebble.roots(), rate=10) as handshakes:
+                cluster.wait_for(lambda: len(says.issued()) > 2, BRIEF, "two more")
+                took = datetime.now(UTC) - started
+            orders = len(says.orders())
+        cluster.kubectl("-n", namespace, "delete", "domains", "--all")
+    print(f"\n{orders} orders in {took}; {handshakes.count} handshakes")
+    # A tenth, then a fifth: not one after the other.
+    assert took >= timedelta(seconds=BRIEF * 0.3 - 1)
+    assert orders == 3

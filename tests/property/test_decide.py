@@ -71,7 +71,13 @@ SECRETS = st.one_of(
     st.just(SecretState()),
     st.just(foreign_secret()),
     st.just(broken_secret()),
-    st.builds(secret, LEAVES, issuer=st.sampled_from(["", "main", "former"])),
+    st.builds(
+        secret,
+        LEAVES,
+        issuer=st.sampled_from(["", "main", "former"]),
+        issued_at=st.none() | AT,
+        in_a_row=st.integers(0, 20),
+    ),
 )
 APPS = st.builds(
     app,
@@ -238,6 +244,7 @@ def situations(draw: st.DrawFn) -> Observed:
         app=draw(st.one_of(APPS, APPS, APPS, st.none())),
         profile=profile,
         secret=held,
+        stored_since=draw(st.none() | st.timedeltas(timedelta(), timedelta(days=40))),
         ways=draw(WAYS),
         manual=draw(st.one_of(st.just(()), MANUALS)),
         refused=draw(st.none() | REFUSALS),
@@ -247,6 +254,7 @@ def situations(draw: st.DrawFn) -> Observed:
         proof=draw(proofs(held.facts, profile)),
         failure=draw(st.none() | FAILURES),
         turn=draw(st.none() | TURNS),
+        is_pause_over=draw(st.booleans()),
         window=draw(st.none() | windows()),
         advice_in=draw(st.none() | st.timedeltas(timedelta(hours=-1), timedelta(days=1))),
         is_edited=draw(st.booleans()),
@@ -293,9 +301,11 @@ def test_a_status_that_was_written_is_written_the_same_again(seen, later):
     )
     before = decide(back, NOW)
     assert before.status == written
-    # The only moments at which time alone changes what is said: a renewal falls due, an attempt is held no longer.
+    # The only moments at which time alone changes what is said: a renewal falls due, or it or an attempt is held no
+    # longer.
     known = seen.secret.facts
     thresholds = [renewal.due_at(back, known), renewal.overdue_at(back, known)] if known else []
+    thresholds += [NOW + renewal.held_for(back, known, NOW)] if known else []
     for one in seen.manual:
         if bought := one.secret.facts:
             thresholds += [bought.not_before, expiring_at(bought), bought.not_after]

@@ -62,7 +62,8 @@ def test_after_a_restart_those_that_were_served_are_looked_at_one_by_one(status,
     conditions = [{"type": SERVED, "status": status, "reason": "Served", "message": "Narrower than asked for."}]
     shop = app(status={"conditions": conditions})
     builtins = builtins_of(shop, looks)
-    again, news = builtins.reconcile(KEY)
+    news = set()
+    again = builtins.reconcile(KEY, news)
     assert bool(looks) == is_looked_at
     assert timedelta() < again <= INTERVAL
     if not is_looked_at:
@@ -73,7 +74,7 @@ def test_after_a_restart_those_that_were_served_are_looked_at_one_by_one(status,
 def test_an_app_that_must_not_be_routed_loses_the_routes_that_it_had():
     gone = set()
     shop = app(trusted_ranges=("203.0.113.0/24",))
-    builtins_of(shop, [], dialect="generic", gone=gone).reconcile(KEY)
+    builtins_of(shop, [], dialect="generic", gone=gone).reconcile(KEY, set())
     own = Builtin(meta=shop.meta, hostname="", app="shop", status={})
     assert set(DIALECTS["generic"].all_of(own)) <= gone, "the ranges would be open to everybody"
 
@@ -92,7 +93,7 @@ def test_of_two_apps_with_one_built_in_hostname_the_older_has_it():
         gone, looks = set(), []
         builtins = builtins_of(one, looks, gone=gone)
         builtins._cache.put(second if one is first else first)
-        builtins.reconcile(Key("Builtin", one.meta.namespace, one.meta.name))
+        builtins.reconcile(Key("Builtin", one.meta.namespace, one.meta.name), set())
         assert bool(looks) == is_routed
         own = Builtin(meta=one.meta, hostname="", app=one.meta.name, status={})
         assert (set(DIALECTS["traefik"].all_of(own)) <= gone) != is_routed

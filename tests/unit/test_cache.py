@@ -200,6 +200,22 @@ def test_secrets_that_read_the_same_are_found():
     assert cache.same_secret_id(domain()) == []
 
 
+def served_with(of: Domain, secret: str) -> Domain:
+    return replace(of, status={"certificate": {"source": "Manual", "secretName": secret}})
+
+
+def test_whoever_collides_with_a_secret_is_told_when_another_stops_or_begins_to_be_served_with_it():
+    mine, theirs = domain("a-shared", "team"), domain("api", "team-a", hostname="api.example.com")
+    beside = served_with(domain("web", "team-a", hostname="web.example.com"), "shared-tls")
+    cache = cache_of(mine, beside, served_with(theirs, "shared-tls"))
+    assert len(cache.same_secret_id(mine)) == 2
+    stops = version(served_with(theirs, "api-tls"), 2)
+    assert cache.put(stops) == {key_of(theirs), key_of(mine)}, "and not those of its own namespace"
+    assert cache.same_secret_id(mine) == [beside]
+    assert cache.put(version(served_with(theirs, "shared-tls"), 3)) == {key_of(theirs), key_of(mine)}
+    assert cache.put(version(served_with(theirs, "shared-tls"), 4)) == {key_of(theirs)}, "nothing has changed"
+
+
 def test_apps_whose_services_read_the_same_are_found_and_told():
     one, other = app("one", "a", service=ServiceRef("b-c", 80)), app("other", "a-b", service=ServiceRef("c", 80))
     beside = app("beside", "a", service=ServiceRef("b-c", 80))

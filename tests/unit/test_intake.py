@@ -1,5 +1,6 @@
 """What a replica takes up of what it hears: that which concerns its own shards, whoever has caused it."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,8 @@ from certward.model.resources import Key
 from certward.names import PLATFORM
 from certward.plan.shards import shard_of
 from certward.runtime.holding import Holding
-from certward.runtime.intake import Intake
+from certward.runtime.intake import _MOST_EMPTIED, Intake
+from certward.runtime.memory import Memories
 from certward.runtime.queue import WorkQueue
 
 OWN = "certward-system"
@@ -22,18 +24,20 @@ OTHERS = next(name for name in NAMESPACES if shard_of(name, SHARDS) == 2)
 
 
 class World:
-    """A replica that works on shard 1 of four."""
+    """A replica that works on shard 1 of four; or stands by where the work is not split."""
 
-    def __init__(self):
-        self.holding = Holding(SimpleNamespace(holds=lambda _: True, held=frozenset), SHARDS)
-        self.holding.begin(1)
+    def __init__(self, shards=SHARDS):
+        self.holding = Holding(SimpleNamespace(holds=lambda _: True, held=frozenset), shards)
+        if shards > 1:
+            self.holding.begin(1)
+        self.memories = Memories(datetime.now(UTC))
         self.queue = WorkQueue(lambda: 0.0, keeps=self.holding.keeps)
         self.intake = Intake(
             SimpleNamespace(),
             Cache(),
             self.queue,
             foreign=ForeignRoutes(),
-            memories=SimpleNamespace(),
+            memories=self.memories,
             holding=self.holding,
             namespace=OWN,
         )
@@ -89,6 +93,51 @@ def test_a_namespace_whose_last_domain_went_while_nobody_worked_on_it_is_tidied_
     assert world.due() == {Key("Namespace", "", OTHERS)}
     world.intake.enqueue_shard(2)
     assert world.due() == set()
+
+
+def test_a_replica_that_stands_by_keeps_nothing_and_has_everything_looked_at_once_it_works():
+    world = World(shards=1)
+    for namespace in (MINE, OTHERS):
+        world.app(namespace)
+        world.domain(namespace)
+    world.tell("TLSPolicy", "modern", MINE, {"profile": "modern"})
+    world.domain(MINE, "gone")
+    world.intake.deleted("Domain", MINE, "gone", "Domain/gone")
+    world.domain("past", "last")
+    world.intake.deleted("Domain", "past", "last", "Domain/last")
+    assert world.due() == set()
+    world.holding.begin(0)
+    world.intake.enqueue_shard(0)
+    assert world.due() == {
+        Key("TLSPolicy", MINE, "modern"),
+        Key("Namespace", "", "past"),
+        *(Key("App", namespace, "shop") for namespace in (MINE, OTHERS)),
+        *(Key("Domain", namespace, "www") for namespace in (MINE, OTHERS)),
+        *(Key("Namespace", "", namespace) for namespace in (MINE, OTHERS)),
+    }
+    world.domain(MINE)
+    assert Key("Domain", MINE, "www") in world.due(), "and from then on what comes"
+
+
+def test_what_comes_and_goes_leaves_nothing_behind_on_a_replica_that_stands_by():
+    world = World(shards=1)
+    for number in range(_MOST_EMPTIED + 100):
+        namespace, name = f"preview-{number}", f"www-{number}"
+        key, hostname = Key("Domain", namespace, name), f"www.{namespace}.example.com"
+        world.domain(namespace, name, hostname)
+        world.intake.route_changed("Ingress", _ingress(hostname))
+        assert world.memories.peek(key)
+        world.intake.deleted("Domain", namespace, name, f"Domain/{name}")
+        assert world.memories.peek(key) is None
+    assert not world.due()
+    assert len(world.intake._emptied) == _MOST_EMPTIED
+    world.domain(namespace)
+    assert Key("Namespace", "", namespace) not in world.intake._emptied, "it is told by what is in it"
+
+
+def _ingress(hostname):
+    made = {"name": "theirs", "namespace": "elsewhere", "uid": hostname, "resourceVersion": "1", "labels": {}}
+    return {"metadata": made, "spec": {"rules": [{"host": hostname}]}}
 
 
 def test_a_hostname_that_another_shard_gives_up_is_looked_at_here(world):

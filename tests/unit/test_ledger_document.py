@@ -70,6 +70,14 @@ def test_counts_from_the_future_and_endless_holds_are_cut_to_now():
     assert found.held == {Subject(Limit.ORDERS): T + MAX_HOLD}
 
 
+def test_a_hold_from_before_the_clock_was_set_back_is_as_long_as_it_was_meant():
+    ahead = NOW + 30 * DAY
+    found = parse(written(at=format_time(ahead), held={"orders/": format_time(ahead + DAY)}), DIRECTORY, LIMITS, T)
+    assert found.held == {Subject(Limit.ORDERS): T + DAY.total_seconds()}
+    late = written(at=format_time(ahead), held={"orders/": format_time(NOW + 29 * DAY)})
+    assert parse(late, DIRECTORY, LIMITS, T).held == {}, "it was over by that clock, too"
+
+
 def test_a_week_of_the_published_limits_fits_nearly_whole():
     books = Books(LIMITS)
     for number in range(16_800):  # 300 in 3 hours for 7 days, each for a registered domain of its own

@@ -191,6 +191,26 @@ STEPS = {
         remembering(attempts(1, until=NOW + DAY, reason="RateLimited", state="Waiting")),
         Step.NONE,
     ),
+    "a CA said so, and longer than any does, so that the clock was set back: try": (
+        remembering(attempts(1, until=NOW + 30 * DAY, reason="RateLimited", state="Waiting")),
+        Step.PREFLIGHT,
+    ),
+    "as long as a CA says at most: nothing": (
+        remembering(attempts(1, until=NOW + 7 * DAY, reason="RateLimited", state="Waiting")),
+        Step.NONE,
+    ),
+    "a CA said so, and the clock has been set back when the pause is over: try": (
+        remembering(attempts(1, until=NOW + DAY, reason="RateLimited", state="Waiting"), is_pause_over=True),
+        Step.PREFLIGHT,
+    ),
+    "it was tried then, and the order is open: take it further": (
+        with_order(domain=domain(status={"state": "DNSVerified", "reason": "", "attempts": {"failures": 2}})),
+        Step.ADVANCE,
+    ),
+    "another pause is no CA's: nothing": (
+        remembering(attempts(2, until=NOW + timedelta(minutes=10), reason="OrderInvalid"), is_pause_over=True),
+        Step.NONE,
+    ),
     "the last proof is from the future, so that the clock was set back: prove it again": (
         issued(proof=proof(at=NOW + timedelta(hours=1))),
         Step.PROVE,

@@ -1,7 +1,7 @@
 """What is made of the Secret of a Domain; the key in it goes nowhere."""
 
 import base64
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +16,12 @@ from certward.names import (
     LABEL_MANAGED_BY,
     MANAGED_BY,
 )
-from certward.render.manifests import certificate_secret, next_key_secret
+from certward.render.manifests import (
+    ANNOTATION_IN_A_ROW,
+    ANNOTATION_ISSUED_AT,
+    certificate_secret,
+    next_key_secret,
+)
 from certward.runtime import secrets as module
 from certward.runtime.secrets import Secrets
 from secret_shelf import KEY, NOW, OTHER_KEY, Shelf, certificate
@@ -303,6 +308,30 @@ def test_a_new_certificate_has_what_was_asked_before_it_behind_it(shelf):
     found = state(shelf)
     assert (found.refresh, found.revoke, found.not_revoked) == ("one", "superseded", "superseded")
     assert not found.is_revoked
+
+
+@pytest.mark.parametrize("in_a_row", [0, 3])
+def test_beside_a_certificate_stands_since_when_it_is_there_and_how_many_came_early(shelf, in_a_row):
+    secrets, before = Secrets(shelf), datetime.now(UTC).replace(microsecond=0)
+    secrets.store_certificate(domain(), chain_pem=certificate(), key_pem=KEY, issuer="main", in_a_row=in_a_row)
+    found = state(shelf)
+    assert found.issued_at
+    assert before <= found.issued_at <= datetime.now(UTC)
+    assert found.in_a_row == in_a_row
+    shelf.there["www-tls"]["metadata"]["ownerReferences"] = []
+    secrets.adopt(domain())
+    again = state(shelf)
+    assert again.is_owned
+    assert (again.issued_at, again.in_a_row) == (found.issued_at, in_a_row), "it is about the certificate"
+
+
+@pytest.mark.parametrize("noted", ["", "soon", "-1", "\u0663", "1e9", "9" * 5000, "0001-01-01T00:00:00+14:00"])
+def test_what_somebody_else_has_noted_beside_a_certificate_counts_for_nothing(shelf, noted):
+    marks = {ANNOTATION_ISSUED_AT: noted, ANNOTATION_IN_A_ROW: noted}
+    shelf.put(certificate_secret(domain(), chain_pem=certificate(), key_pem=KEY, issuer="main", marks=marks))
+    found = state(shelf)
+    assert found.facts
+    assert (found.issued_at, found.in_a_row) == (None, 0)
 
 
 def test_a_revocation_stands_beside_the_certificate_that_it_is_about(shelf):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from certward.acme.problems import Problem
+from certward.deadlines import Deadline
 from certward.errors import RateLimited
 
 #: Let's Encrypt's limits of one name; they are no reason to hold the orders of others.
@@ -19,17 +20,18 @@ class Holds:
     def __init__(self, issuer_name: str) -> None:
         self._issuer_name = issuer_name
         self._lock = threading.Lock()
-        self._until: dict[str, datetime] = {}
+        self._until: dict[str, Deadline] = {}
 
     def note(self, url: str, problem: Problem, retry_after: float | None) -> None:
         """Keep a Retry-After (RFC 8555, 6.6; RFC 9110, 10.2.3)."""
         is_busy = problem.status in _BUSY or problem.code == "rateLimited"
         if not is_busy or not retry_after or _OF_A_NAME.search(problem.detail):
             return
-        now = datetime.now(UTC)
+        wait = timedelta(seconds=retry_after)
+        until = Deadline.of(datetime.now(UTC) + wait, wait)
         with self._lock:
-            self._until = {held: until for held, until in self._until.items() if until > now}
-            self._until[url] = max(now + timedelta(seconds=retry_after), self._until.get(url, now))
+            self._until = {held: known for held, known in self._until.items() if not known.is_over()}
+            self._until[url] = max(until, self._until.get(url, until), key=lambda known: known.at)
 
     def check(self, url: str) -> None:
         """Before a request.
@@ -39,6 +41,6 @@ class Holds:
         """
         with self._lock:
             until = self._until.get(url)
-        if until is not None and until > datetime.now(UTC):
+        if until is not None and not until.is_over():
             message = f"The CA {self._issuer_name} accepts no more requests for now; it goes on by itself."
-            raise RateLimited("RateLimited", message, until=until)
+            raise RateLimited("RateLimited", message, until=until.by_the_clock())

@@ -144,6 +144,10 @@ class Cache:
         """How many objects of a kind there are."""
         return self._counts[kind]
 
+    def has_any(self, kind: str, namespace: str) -> bool:
+        """Whether there is an object of a kind in a namespace."""
+        return (kind, namespace) in self._by_namespace
+
     def all(self, kind: type[T], namespace: str = "") -> list[T]:
         """All objects of a kind, or those of a namespace."""
         with self._lock:
@@ -270,10 +274,11 @@ class Cache:
         return {app, *self._by_app.get(app, ()), Key("Builtin", app.namespace, app.name)}
 
     def _watching(self, known: Resource, new: Resource) -> set[Key]:
-        """Whoever reads this object's status, when what they read of it has changed."""
+        """Whoever reads this object's status, when what they read there has changed."""
         namespace = new.meta.namespace
         if isinstance(known, Domain) and isinstance(new, Domain):
-            return {Key("App", namespace, new.app)} if _summary(known) != _summary(new) else set()
+            colliding = self._colliding(namespace, _secret_ids(known) ^ _secret_ids(new))
+            return colliding | ({Key("App", namespace, new.app)} if _summary(known) != _summary(new) else set())
         found: set[Key] = set()
         if isinstance(known, App) and isinstance(new, App):
             if _tls_summary(known) != _tls_summary(new):
@@ -281,6 +286,11 @@ class Cache:
             if known.held_backends != new.held_backends and (others := self._sharing_a_backend(new)):
                 found = found.union(*map(self._routed_for, (key_of(new), *others)))
         return found
+
+    def _colliding(self, namespace: str, secret_ids: Iterable[str]) -> set[Key]:
+        """The Domains of other namespaces with one of these Secrets, as the ingress knows them."""
+        found: set[Key] = set().union(*(self._by_secret.get(one, ()) for one in secret_ids))
+        return {key for key in found if key.namespace != namespace}
 
     def _link(self, resource: Resource) -> None:
         key = key_of(resource)

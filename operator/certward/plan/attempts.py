@@ -37,11 +37,15 @@ def attempts_of(observed: Observed, now: datetime) -> Attempts:
         return Attempts()
     if reason == "WaitingForBudget":
         return Attempts(failures)  # its turn comes when it comes; what the status tells of it is an estimate
+    if not reason:
+        return Attempts(failures)  # an attempt is under way that was made when the pause was over
     message = observed.domain.status.get("message") or ""
     until = parse_time(before["nextAttempt"]) if before.get("nextAttempt") else None
     if until is None:
         return Attempts(failures, None, Verdict("Failed", reason, message))
     state = "Waiting" if reason == "RateLimited" else "Failing"
-    if state == "Failing" and until > now + schedule.longest_pause(reason, failures):
-        return Attempts(failures)  # the clock was set back since, so the pause may be over as well
+    is_over = reason == "RateLimited" and observed.is_pause_over
+    if is_over or until > now + schedule.longest_pause(reason, failures):
+        # The clock was set back since, so the pause is or may be over; the ledger holds an order that has to wait.
+        return Attempts(failures)
     return Attempts(failures, until, Verdict(state, reason, message))

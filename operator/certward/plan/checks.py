@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from certward.model.pki import CertificateFacts
@@ -26,6 +26,8 @@ class SecretState:
         is_revoked: its certificate was revoked because its Domain asked for that.
         refresh: the refresh that was asked for when the certificate came, and is behind it.
         revoke: the revocation that was asked for when the certificate came, or that has been done to it.
+        issued_at: when the operator stored the certificate, by its clock then; None: not known.
+        in_a_row: how many replacements by time or advice, each too early, have led to the certificate.
         not_revoked: that revocation, where it was meant for the certificate before and could not be done.
     """
 
@@ -43,6 +45,8 @@ class SecretState:
     refresh: str = ""
     revoke: str = ""
     not_revoked: str = ""
+    issued_at: datetime | None = None
+    in_a_row: int = 0
 
     def covering(self, owner: str) -> "SecretState":
         """The state, given whose hostname elsewhere the certificate is for as well: "namespace/name", or empty.
@@ -65,7 +69,11 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CertificateInput:
-    """What the checks look at."""
+    """What the checks look at.
+
+    Attributes:
+        held_for: so long neither time nor advice are a reason, since the certificate has only just come.
+    """
 
     hostname: str
     secret: SecretState
@@ -75,6 +83,7 @@ class CertificateInput:
     issuers: tuple[str, ...]
     renewal_at: datetime | None
     now: datetime
+    held_for: timedelta = timedelta()
 
 
 Check = Callable[[CertificateInput], Wanted | None]
@@ -93,8 +102,8 @@ def _revoked(given: CertificateInput) -> Wanted | None:
 
 
 def _renewal_due(given: CertificateInput) -> Wanted | None:
-    facts = given.secret.facts
-    if facts and given.renewal_at and given.now >= given.renewal_at:
+    is_held = given.held_for > timedelta()
+    if given.secret.facts and given.renewal_at and given.now >= given.renewal_at and not is_held:
         return Wanted("RenewalDue", "the certificate is due for renewal")
     return None
 

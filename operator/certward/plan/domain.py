@@ -168,6 +168,7 @@ def _kept(observed: Observed) -> str:
 
 def _wanted(observed: Observed, app: App, key_type: str, *, now: datetime) -> Wanted | None:
     automatic = observed.secret.facts if observed.secret.is_managed else None
+    facts = observed.secret.facts
     wanted = why_issue(
         CertificateInput(
             hostname=observed.domain.hostname,
@@ -176,8 +177,9 @@ def _wanted(observed: Observed, app: App, key_type: str, *, now: datetime) -> Wa
             is_key_type_asked_for=app.key_type is not None,
             fits_profile=automatic is not None and profiles.fits(observed.profile, automatic.key_type),
             issuers=observed.issuers,
-            renewal_at=renewal.due_at(observed, facts) if (facts := observed.secret.facts) else None,
+            renewal_at=renewal.due_at(observed, facts) if facts else None,
             now=now,
+            held_for=renewal.held_for(observed, facts, now) if facts else timedelta(),
         )
     )
     if wanted:
@@ -244,7 +246,8 @@ def looks_beside_proof(observed: Observed, now: datetime) -> list[timedelta]:
     moments = [at for one in observed.manual if one.secret.facts for at in _turning_points(one.secret.facts)]
     if automatic and observed.app and observed.app.is_automatic:
         # One that is overdue is held back by something else, which says when to look.
-        moments += [renewal.due_at(observed, automatic), renewal.overdue_at(observed, automatic)]
+        due, held_until = renewal.due_at(observed, automatic), now + renewal.held_for(observed, automatic, now)
+        moments += [max(due, held_until), renewal.overdue_at(observed, automatic)]
     looks += [at - now for at in moments if at > now]
     if observed.refused:
         looks.append(max(observed.refused.again_in, timedelta(seconds=1)))
@@ -284,12 +287,16 @@ def proof_due(observed: Observed, facts: CertificateFacts, now: datetime) -> tim
         return proof.at + (_retry(proof.since, observed, now) if proof.since else observed.probe_interval) - now
     if proof.fingerprint != facts.fingerprint_sha256 and not proof.problem:
         return timedelta()  # shown was another certificate, and since then this one has come
-    return proof.at + _retry(proof.since or proof.at, observed, now) - now
+    if not fits and not observed.domain.status.get("certificate"):
+        return proof.at + observed.probe_interval - now  # nothing has been rendered, and nothing is going to be
+    return proof.at + _retry(proof.since or proof.at, observed, now, is_awaited=fits) - now
 
 
-def _retry(since: datetime, observed: Observed, now: datetime) -> timedelta:
-    """How long to wait before another look at something that has been amiss since then."""
+def _retry(since: datetime, observed: Observed, now: datetime, *, is_awaited: bool = True) -> timedelta:
+    """How long to wait before another look at something that has been amiss since then; not awaited: until an edit."""
     is_fresh = now - since < PROOF_PATIENCE
+    if not is_fresh and not is_awaited:
+        return observed.probe_interval
     return PROOF_RETRY if is_fresh else min(PROOF_RETRY_SLOW, observed.probe_interval)
 
 
@@ -312,7 +319,7 @@ def _verdict(
         return Verdict("CertIssued", *trouble[1:])
     if observed.obstacle:
         return Verdict("CertIssued", "ChallengeUnreachable", observed.obstacle)  # so would be a renewal
-    return verdicts.issued(choice)
+    return verdicts.issued(observed, choice)
 
 
 def _waiting(observed: Observed) -> Verdict | None:

@@ -89,15 +89,17 @@ def parse(text: str, directory: str, limits: Mapping[Limit, int], now: float) ->
             for bucket, times in _mapping(buckets).items():
                 books.put(Subject(limit, name), int(bucket), _count(times) if limits.get(limit) else 0)
     books.prune(now)
-    held = {}
+    held, at = {}, parse_time(document["at"])
+    # Where it was written in times to come the clock has been set back since, and what it says was meant by that clock.
+    ahead = max(int(at.timestamp() - now), 0)
     for path, until in _mapping(document.get("held", {})).items():
         limit_name, _, name = path.partition("/")
-        moment = min(int(parse_time(until).timestamp()), int(now) + MAX_HOLD)
+        moment = min(int(parse_time(until).timestamp()) - ahead, int(now) + MAX_HOLD)
         if moment > now:
             held[Subject(Limit(limit_name), name)] = moment
     shards = _count(document.get("shards", 1)) or 1
     earlier = _earlier(_mapping(document.get("earlier", {})), limits, now)
-    return Snapshot(books, held, min(parse_time(document["at"]), datetime.fromtimestamp(now, UTC)), shards, earlier)
+    return Snapshot(books, held, min(at, datetime.fromtimestamp(now, UTC)), shards, earlier)
 
 
 def _earlier(document: Mapping[str, Any], limits: Mapping[Limit, int], now: float) -> Earlier | None:

@@ -92,6 +92,8 @@ class Observed:
         collides_with: "namespace/name" of the older Domain whose Secret the ingress cannot tell from this one's.
         missing_service: name of a Service of the App that does not exist; else empty.
         secret: what is known of `<domain>-tls`, which holds the automatic certificate.
+        stored_since: how long ago this process has stored that certificate, by a clock that nobody sets; None: it was
+            another process.
         manual: the manual certificates that the App names, in its order.
         refused: one that the ingress did not show lately although it was told to serve it; None: there is none.
         begun_since: since when this process has worked on the hostname.
@@ -113,6 +115,7 @@ class Observed:
         is_preflighted: the challenge path has been seen to work at the ingress since the last failure.
         proof: what the last handshake of this process showed; None after a restart.
         failure: what the step before ended with; None when it went well or there was none.
+        is_pause_over: the pause that the CA asked this process for has passed, by a clock that nobody sets.
         window: when the CA wants the certificate at hand renewed; None: not heard in this process.
         advice_in: how long until the CA is asked for that (again), zero or less for now; None: it is not asked.
         account: changes whenever the Secrets of the issuer's account do.
@@ -136,6 +139,7 @@ class Observed:
     obstacle: str = ""
     disturbed: timedelta | None = None
     secret: SecretState = field(default_factory=SecretState)
+    stored_since: timedelta | None = None
     manual: tuple[Manual, ...] = ()
     refused: Refused | None = None
     owner: str = ""
@@ -156,6 +160,7 @@ class Observed:
     is_preflighted: bool = False
     proof: Proof | None = None
     failure: OperatorError | None = None
+    is_pause_over: bool = False
     window: Window | None = None
     advice_in: timedelta | None = None
     account: int = 0

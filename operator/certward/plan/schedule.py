@@ -17,9 +17,16 @@ TRANSIENT_FIRST = timedelta(seconds=1)
 #: After a look at the hostname that was not passed: nobody sets a record faster, and dead names may be many.
 HOSTNAME_FIRST = timedelta(seconds=5)
 TRANSIENT_MAX = timedelta(minutes=5)
+#: No CA asks for a longer pause: the longest window of Let's Encrypt's limits is a week.
+LONGEST_LIMIT = timedelta(days=7)
 _OF_HOSTNAME = ("DNS", "CAA", "Challenge", "CDN")
 #: A CA is not asked for its advice on a certificate more often than this.
 ASK_AGAIN_LEAST = timedelta(minutes=1)
+#: So old a certificate is before time or advice alone have it replaced, or a tenth of its life where that is less. That
+#: is little beside the 24 hours that a CA has for a revocation (Baseline Requirements, 4.9.1.1).
+LEAST_AGE = timedelta(hours=1)
+#: That is doubled for each time in a row up to here, or to a third of its life where that is less.
+LEAST_AGE_MOST = timedelta(days=1)
 #: Below this lifetime a certificate is renewed at half of it instead of two thirds.
 SHORT_LIFETIME = timedelta(days=10)
 
@@ -46,9 +53,12 @@ def longest_pause(reason: str, failures: int) -> timedelta:
     """How far ahead the next attempt is at most after `failures` consecutive failures that may be tried again.
 
     Args:
-        reason: that of the last failure. It tells what only a Transient says from what a ChallengeFailed may say, too.
+        reason: that of the last failure. It tells what only a Transient says from what a ChallengeFailed may say, too,
+            and what a CA has said itself.
         failures: how many, 1 at least.
     """
+    if reason == "RateLimited":
+        return LONGEST_LIMIT + timedelta(seconds=1)  # see retry_at
     if reason == "CAUnavailable":
         return TRANSIENT_MAX
     return max(TRANSIENT_MAX, CHALLENGE_DELAYS[min(failures, len(CHALLENGE_DELAYS)) - 1])
@@ -84,6 +94,28 @@ def renewal_time(not_before: datetime, not_after: datetime, *, window: Window | 
         return latest
     start, end = (max(window.start, earliest), min(window.end, latest)) if window.end > earliest else window
     return start + spread(uid, end - start)
+
+
+def row_ends_at(lifetime: timedelta) -> timedelta:
+    """The age from which on a certificate's replacement is none of those that follow each other too fast.
+
+    A renewal in time comes at half of the lifetime or later, so it ends the row also by a clock that is a little wrong.
+    """
+    return lifetime / 3
+
+
+def least_age(lifetime: timedelta, in_a_row: int) -> timedelta:
+    """How old a certificate is at least before time or the CA's advice alone have it replaced.
+
+    Without that a CA whose advice for each new certificate is a window that has passed, or a clock that is ahead by
+    half a lifetime, would have one certificate ordered after the other without end.
+
+    Args:
+        lifetime: of the certificate.
+        in_a_row: how many replacements that came so early have led to this certificate.
+    """
+    first = min(LEAST_AGE, lifetime / 10)
+    return min(first * float(2 ** min(in_a_row, 16)), LEAST_AGE_MOST, row_ends_at(lifetime))
 
 
 def overdue_time(renewal: datetime, not_after: datetime) -> datetime:

@@ -202,6 +202,9 @@ def _conditions(
     if shown:
         ready = yes("Ready", "Served", "Served over HTTPS with the certificate as declared.")
         served = yes("Served", "Served")
+    elif _cannot_be_rendered(observed, verdict, choice):
+        ready = no("Ready", reason, verdict.message)
+        served = no("Served", reason, verdict.message)
     elif choice.serving and verdict.state == "CertIssued":
         ready = no("Ready", "NotServed", problem)
         served = no("Served", "NotServed", problem)
@@ -213,7 +216,7 @@ def _conditions(
         _dns_verified(observed, verdict),
         _issued(observed, verdict, choice),
         served,
-        _policy_enforced(observed, choice, is_served=shown is not None),
+        _policy_enforced(observed, verdict, choice, is_served=shown is not None),
         renewal.overdue(observed, verdict, now),
         _reconciling(observed, verdict, choice, ready=ready),
         yes("Stalled", reason, verdict.message) if verdict.state == "Failed" else no("Stalled", "NotStalled"),
@@ -240,7 +243,8 @@ def _reconciling(observed: Observed, verdict: Verdict, choice: Choice, *, ready:
         or (verdict.state == "CertIssued" and not verdict.reason and (is_taking_over or choice.before))
     ):
         return yes("Reconciling", verdict.reason or verdict.state, verdict.message)
-    if verdict.state == "CertIssued" and choice.serving and ready.status != "True":
+    is_looked_for = choice.serving and not _cannot_be_rendered(observed, verdict, choice)
+    if verdict.state == "CertIssued" and is_looked_for and ready.status != "True":
         return yes("Reconciling", ready.reason, ready.message)  # it is looked at until it is served
     return no("Reconciling", "Settled")
 
@@ -278,10 +282,19 @@ def _by_whom(observed: Observed) -> str:
     )
 
 
-def _policy_enforced(observed: Observed, choice: Choice, *, is_served: bool) -> Condition:
+def _cannot_be_rendered(observed: Observed, verdict: Verdict, choice: Choice) -> bool:
+    """Whether the certificate has a key that the profile cannot serve, and only somebody's edit changes that."""
+    facts = choice.serving.facts if choice.serving else None
+    is_unfit = facts is not None and not profiles.fits(observed.profile, facts.key_type)
+    return is_unfit and verdict.reason == "KeyTypeNotServed"
+
+
+def _policy_enforced(observed: Observed, verdict: Verdict, choice: Choice, *, is_served: bool) -> Condition:
     proof, facts = observed.proof, choice.serving.facts if choice.serving else None
     if is_served and facts and not profiles.fits(observed.profile, facts.key_type):
         return no("PolicyEnforced", "NotServed", verdicts.key_does_not_fit(observed, facts.key_type))
+    if not is_served and _cannot_be_rendered(observed, verdict, choice):
+        return no("PolicyEnforced", verdict.reason, verdict.message)
     if is_served and proof and proof.policy_reason:
         if proof.policy_reason in ("Enforced", "EnforcedNarrower"):
             return yes("PolicyEnforced", proof.policy_reason, proof.policy_problem)

@@ -5,17 +5,20 @@ from datetime import datetime
 from certward.model import profiles
 from certward.model.resources import App
 from certward.plan.gates import Verdict
-from certward.plan.manual import Manual, covers, expiring_at
+from certward.plan.manual import Manual, Serving, covers, expiring_at
 from certward.plan.observed import Observed
 from certward.plan.serving import Choice
 
 
-def issued(choice: Choice) -> Verdict:
+def issued(observed: Observed, choice: Choice) -> Verdict:
     """A certificate is in place and nothing is wrong with the issuing of the next one."""
+    serving = choice.serving
     if choice.held:
         return Verdict("CertIssued", "" if choice.is_short else "NotServed", choice.held)
-    if choice.serving and choice.serving.is_manual:
-        words = f"The certificate in Secret {choice.serving.secret_name} is served until the automatic one is issued."
+    if serving and serving.is_manual:
+        words = f"The certificate in Secret {serving.secret_name} is served until the automatic one is issued."
+        if not profiles.fits(observed.profile, serving.facts.key_type):
+            words = f"{_key_cannot_be_served(observed, serving)}, so the automatic one is waited for."
         return Verdict("CertIssued", "", words)
     return Verdict("CertIssued")
 
@@ -34,6 +37,15 @@ def without_automatic(observed: Observed, app: App, choice: Choice, now: datetim
             "AutomaticDisabled",
             "Automatic certificates are off for this App; the last certificate is served until it expires "
             f"(status.certificate.notAfter) and is not renewed.{broken}",
+        )
+    if not profiles.fits(observed.profile, serving.facts.key_type):
+        return Verdict(
+            "CertIssued",
+            "KeyTypeNotServed",
+            f"{_key_cannot_be_served(observed, serving)}; put one with a key of type "
+            f"{profiles.default_key_type(observed.profile)} into it, choose another profile, or set "
+            f"spec.certificates.automatic: true on App {app.meta.name}. Until then the ingress keeps what it has for "
+            "the host.",
         )
     if now >= expiring_at(serving.facts):
         return Verdict(
@@ -84,6 +96,15 @@ def _meanwhile(observed: Observed, one: Manual) -> str:
     if known.get("secretName") != one.secret.name or not one.secret.problem:
         return ""
     return " Until then the ingress serves whatever it has for the host, mostly a certificate of its own."
+
+
+def _key_cannot_be_served(observed: Observed, serving: Serving) -> str:
+    """Why nothing is rendered for a manual certificate."""
+    profile = observed.profile
+    return (
+        f"TLS profile {profile.name} of revision {profile.revision} cannot serve the key of type "
+        f"{serving.facts.key_type} in Secret {serving.secret_name} at every protocol version"
+    )
 
 
 def key_does_not_fit(observed: Observed, key_type: str) -> str:

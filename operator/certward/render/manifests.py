@@ -26,12 +26,18 @@ ANNOTATION_HOSTNAME = f"{GROUP}/hostname"
 ANNOTATION_REVOKED = f"{GROUP}/revoked"
 #: A revocation that was asked for the certificate before, and that could not be done in time.
 ANNOTATION_NOT_REVOKED = f"{GROUP}/not-revoked"
+#: When the certificate was stored, by the operator's clock; and how many replacements, each by time or advice and each
+#: too early, have led to it. By these a certificate that has only just come is not replaced for such a reason.
+ANNOTATION_ISSUED_AT = f"{GROUP}/issued-at"
+ANNOTATION_IN_A_ROW = f"{GROUP}/renewed-early"
 #: What is kept beside a certificate when its Secret is written anew: it holds for the certificate.
 CERTIFICATE_MARKS = (
     ANNOTATION_REFRESH,
     ANNOTATION_REVOKE,
     ANNOTATION_REVOKED,
     ANNOTATION_NOT_REVOKED,
+    ANNOTATION_ISSUED_AT,
+    ANNOTATION_IN_A_ROW,
 )
 
 

@@ -55,16 +55,23 @@ class Apps:
         self._builtins = builtins
         self._events = events
 
-    def reconcile(self, key: Key) -> tuple[bool, set[Key]]:
+    def reconcile(self, key: Key, touched: set[Key]) -> bool:
         """Bring one App's annotation and status up to date.
 
+        Args:
+            key: of the App.
+            touched: other keys that this concerns are put there, also where it fails after that.
+
         Returns:
-            Whether something is missing that no watch tells about, and other keys that this concerns.
+            Whether something is missing that no watch tells about.
+
+        Raises:
+            OperatorError: the API server could not or would not.
         """
         app = self._cache.app(key.namespace, key.name)
         if app is None or app.meta.is_deleting:
-            return False, set()
-        touched = self._pin(app)
+            return False
+        touched |= self._pin(app)
         app = self._cache.app(key.namespace, key.name) or app
         effective = self._policies.effective(app)
         domains = self._cache.domains_of(key.namespace, key.name)
@@ -74,7 +81,7 @@ class Apps:
         touched |= self._write(app, decisions.status(app, domains, resolved, now=datetime.now(UTC)))
         if resolved.hostname:
             touched.add(Key("Builtin", key.namespace, key.name))
-        return resolved.problem is not None, touched
+        return resolved.problem is not None
 
     def _resolve(self, app: App, effective: Effective, domains: Sequence[Domain]) -> decisions.Resolved:
         issuer = app.issuer or next((issuer.name for issuer in self._config.issuers), "")

@@ -95,11 +95,15 @@ class Builtins:
         grade = Grade(proof.grade, proof.grade_capped_by) if proof and proof.grade else None
         return Told(hostname, self._condition(app, hostname, proof, obstacle), grade)
 
-    def reconcile(self, key: Key) -> tuple[timedelta | None, set[Key]]:
+    def reconcile(self, key: Key, touched: set[Key]) -> timedelta | None:
         """Bring one hostname as far as it goes now.
 
+        Args:
+            key: ("Builtin", namespace, App).
+            touched: the App is put there where there is something new to say of it, also where it fails after that.
+
         Returns:
-            When to look again (None: never), and the App where there is something new to say of it.
+            When to look again (None: never).
 
         Raises:
             OperatorError: the API server could not or would not.
@@ -107,11 +111,11 @@ class Builtins:
         app = self._cache.app(key.namespace, key.name)
         if app is None or app.meta.is_deleting:
             self._memories.drop(key)
-            return None, set()  # the API server deletes what belongs to it, by ownerReferences
+            return None  # the API server deletes what belongs to it, by ownerReferences
         hostname = self.hostname(app)
         if not hostname:
             self._memories.drop(key)
-            return None, set()
+            return None
         domain = _domain(app, hostname)
         is_new = self._memories.peek(key) is None
         memory = self._memories.of(key, app.meta.uid)
@@ -119,10 +123,14 @@ class Builtins:
             self._ensurer.doubt(key.namespace)
             memory.proof = self._remembered_proof(app)
         graded = memory.proof.grade if memory.proof else ""
-        again = self._bring(app, domain, memory)
-        said = self._condition(app, hostname, memory.proof, memory.obstacle)
-        is_regraded = graded != (memory.proof.grade if memory.proof else "")
-        return again, {key_of(app)} if is_regraded or _is_news(app, said) else set()
+        try:
+            again = self._bring(app, domain, memory)
+        finally:
+            if graded != (memory.proof.grade if memory.proof else ""):
+                touched.add(key_of(app))
+        if _is_news(app, self._condition(app, hostname, memory.proof, memory.obstacle)):
+            touched.add(key_of(app))
+        return again
 
     def remove(self, app: App) -> None:
         """Take the routes of an App's built-in hostname away."""

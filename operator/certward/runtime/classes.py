@@ -16,6 +16,8 @@ from certward.render.dialects import Dialect, GatewayRef
 from certward.render.registry import DIALECTS, for_controller
 
 _UNCONFIGURED = IngressClass()
+#: So many names are remembered before those are forgotten that lead to nothing: everybody can make up such names.
+_MOST_NAMES = 1024
 #: How long a class that was found is taken to be as it was, and one that was not found to be missing, in seconds.
 _BELIEVED, _MISSING_BELIEVED = 60.0, 5.0
 
@@ -67,6 +69,8 @@ class Classes:
         if known is None or time.monotonic() - at > believed:
             known = self._look(name)
             with self._lock:
+                if len(self._known) >= _MOST_NAMES:
+                    self._known = {at: one for at, one in self._known.items() if not isinstance(one[1], Blocked)}
                 self._known[name] = (time.monotonic(), known)
         if isinstance(known, Blocked):
             raise Blocked(known.reason, known.message)

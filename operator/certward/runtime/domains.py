@@ -98,20 +98,20 @@ class Domains:
         self._memories = memories
         self._events = events
 
-    def reconcile(self, key: Key, *, is_news: bool = True) -> tuple[timedelta | None, set[Key]]:
+    def reconcile(self, key: Key, touched: set[Key], *, is_news: bool = True) -> timedelta | None:
         """Bring one Domain as far as it goes now.
 
         Args:
             key: of the Domain.
+            touched: other keys that its new status concerns are put there, also where it fails after that.
             is_news: something has happened, so that it has to be decided on.
 
         Returns:
-            When to look again (None: never, it is gone), and other keys that its new status concerns.
+            When to look again (None: never, it is gone).
 
         Raises:
             OperatorError: the API server could not or would not; the CA's and the ingress's failures are in status.
         """
-        touched: set[Key] = set()
         self._issuance.begin()
         for _ in range(_MAX_STEPS):
             domain = self._cache.domain(key.namespace, key.name)
@@ -122,14 +122,14 @@ class Domains:
                 self._memories.drop(key)
                 self._issuance.forget(key)
                 self._secrets.forget(key.namespace, key.name)
-                return None, touched  # the API server deletes what belongs to it, by ownerReferences
+                return None  # the API server deletes what belongs to it, by ownerReferences
             memory = self._memories.of(key, domain.meta.uid)
             if not is_news and (pause := self._glances.at(domain, memory)) is not None:
-                return pause, touched
+                return pause
             memory.named = memory.named or replace(domain, status={})
             pause = self._pass(domain, memory, touched)
             if pause is not None:
-                return pause, touched
+                return pause
         raise RuntimeError(f"{key} asks for more than {_MAX_STEPS} steps at once")
 
     def _pass(self, domain: Domain, memory: Memory, touched: set[Key]) -> timedelta | None:

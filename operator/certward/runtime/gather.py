@@ -122,6 +122,7 @@ class Gatherer:
             obstacle=memory.obstacle,
             disturbed=_since(memory.disturbed_at),
             secret=secret,
+            stored_since=_stored_since(memory, secret),
             manual=self._manuals.of(domain, app, secret, now) if app and app.manual_secrets else (),
             refused=_refused(memory, inputs),
             owner="" if owner is domain else f"{owner.meta.namespace}/{owner.meta.name}",
@@ -146,6 +147,7 @@ class Gatherer:
             window=advice.window if advice else None,
             advice_in=timedelta(seconds=advice.ask_at - time.monotonic()) if advice else None,
             failure=memory.failure,
+            is_pause_over=memory.paused is not None and memory.paused.is_over(),
             account=account,
             is_edited=memory.is_after_edit if memory.failure else _is_edited(domain, memory, inputs, issuers),
             wait=timedelta(seconds=max(memory.wait_until - time.monotonic(), 0.0)),
@@ -236,6 +238,13 @@ def _unrevoked(memory: Memory, domain: Domain) -> Unrevoked | None:
         return None
     wait = None if known.retry_at is None else timedelta(seconds=known.retry_at - time.monotonic())
     return Unrevoked(known.words, wait)
+
+
+def _stored_since(memory: Memory, secret: SecretState) -> timedelta | None:
+    """How long ago the certificate at hand was stored, where it was this process that did it."""
+    fingerprint, at = memory.stored
+    is_own = secret.facts is not None and secret.facts.fingerprint_sha256 == fingerprint
+    return timedelta(seconds=time.monotonic() - at) if is_own else None
 
 
 def _since(at: float | None) -> timedelta | None:

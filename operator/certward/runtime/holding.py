@@ -46,11 +46,12 @@ class Holding:
         return shard_of(namespace_of(key), self.shards)
 
     def keeps(self, key: Key) -> bool:
-        """Whether a key is to be kept until it can be worked on.
+        """Whether a key is to be kept until it can be worked on: where it works on its shard, also while it pauses.
 
-        Where the work is not split, a replica that stands by keeps all keys, each once, as there is nobody else.
+        A replica that stands by keeps none, as it has everything of a shard looked at when it wins that; it would keep
+        whatever has come and gone meanwhile.
         """
-        return self.shards == 1 or self.of(key) in self._begun
+        return self.of(key) in self._begun
 
     def may_work(self) -> bool:
         """Whether this replica may work on anything now."""

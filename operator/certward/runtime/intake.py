@@ -3,7 +3,9 @@
 import contextlib
 import logging
 import math
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 KINDS: tuple[type[App] | type[Domain] | type[TLSPolicy], ...] = (App, Domain, TLSPolicy)
 RESYNC_SECONDS = 600.0
+#: So many namespaces are remembered whose last Domain went while another replica worked there, or none: the latest.
+_MOST_EMPTIED = 4096
 #: A burst of changes to an App's Domains is summed up once, and a long one every so often.
 _SUM_UP_SECONDS, _SUM_UP_EVERY = 0.4, 2.0
 
@@ -64,7 +68,8 @@ class Intake:
         self._memories = memories
         self._holding = holding
         self._namespace = namespace
-        self._emptied: set[Key] = set()
+        self._lock = threading.Lock()
+        self._emptied: OrderedDict[Key, None] = OrderedDict()
         self._summed_up: dict[Key, float] = {}
         self.unseen = Unseen()
         self.synced_at = 0.0
@@ -163,9 +168,22 @@ class Intake:
         if is_platforms and self._platforms_certificate() != before:
             touched |= {Key("Builtin", app.namespace, app.name) for app in self._cache.keys("App")}
         for key in touched:
-            if key.kind == "Namespace" and not self._queue.keeps(key):
-                self._emptied.add(key)  # perhaps nobody works on its shard now, and no object is left to tell of it
+            if not self._queue.keeps(key):
+                self._pass_over(key)
         self.enqueue(touched)
+
+    def _pass_over(self, key: Key) -> None:
+        """Something has changed that this replica does not work on."""
+        if key.kind == "Domain" and self._cache.domain(key.namespace, key.name) is None:
+            self._memories.drop(key)
+        if key.kind != "Namespace":
+            return
+        with self._lock:
+            self._emptied.pop(key, None)
+            if not self._cache.has_any("Domain", key.name):
+                self._emptied[key] = None  # perhaps nobody works on its shard now, and no object is left to tell of it
+            if len(self._emptied) > _MOST_EMPTIED:
+                self._emptied.popitem(last=False)
 
     def _platforms_certificate(self) -> object:
         domain = self._cache.domain(self._namespace, PLATFORM)
@@ -176,7 +194,9 @@ class Intake:
         is_meant = self._holding.in_shard(shard)
         there = {key for kind in KINDS for key in self._cache.keys(kind.kind) if is_meant(key)}
         there |= {Key("Namespace", "", key.namespace) for key in there if key.kind == "Domain"}
-        emptied = set(filter(is_meant, self._emptied.copy()))
-        self._emptied -= emptied
+        with self._lock:
+            emptied = set(filter(is_meant, self._emptied))
+            for key in emptied:
+                del self._emptied[key]
         self.unseen.begin(there)
         self.enqueue(there | emptied)

@@ -9,12 +9,14 @@ from certward.acme import orders
 from certward.acme.client import Issuer
 from certward.acme.dns01 import txt_value
 from certward.acme.order import HTTP_01
+from certward.deadlines import Deadline
 from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, RateLimited, Transient
 from certward.logs import say
 from certward.model import keys, pki
 from certward.model.resources import Domain, Key, key_of
-from certward.plan import challenges, revocation
+from certward.plan import challenges, renewal, revocation
 from certward.plan.observed import Observed, Plan, Step
+from certward.plan.schedule import LONGEST_LIMIT
 from certward.runtime import advice
 from certward.runtime.dns01 import Dns01
 from certward.runtime.issuers import Issuers
@@ -100,6 +102,7 @@ class Issuance:
     def failed(self, observed: Observed, memory: Memory, failure: OperatorError) -> None:
         """Take note of a failure; what cannot go on is dropped, so that the next attempt starts afresh."""
         memory.failure = failure
+        memory.paused = Deadline.of(failure.until, LONGEST_LIMIT) if isinstance(failure, RateLimited) else None
         if not isinstance(failure, RateLimited | IssuerUnusable) and failure.reason != "CAUnavailable":
             memory.is_preflighted = False  # trouble of the CA's says nothing of the hostname
         memory.preflight_since = None
@@ -228,7 +231,9 @@ class Issuance:
             issuer=issuer,
             instead_of=instead_of,
             not_revoked=revocation.asked(domain) if revocation.is_due(observed) else "",
+            in_a_row=renewal.in_a_row(observed, datetime.now(UTC)),
         )
+        memory.stored = (facts.fingerprint_sha256, time.monotonic())
         CERTIFICATES.labels(issuer, "true" if observed.secret.facts else "false").inc()
         serial = facts.serial_number
         _say(logging.INFO, domain, f"certificate {serial} stored", issuer=issuer, serial=serial)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from certward.deadlines import Deadline
 from certward.errors import OperatorError
 from certward.model.pki import CertificateFacts
 from certward.model.resources import App, Domain, Key
@@ -152,8 +153,10 @@ class Memory:
         failure: what the last step ended with, until the status says so.
         failed_inputs: what the last failure was based on; a change of it is an edit, which retries at once.
         is_after_edit: the last failure was that of the first attempt after an edit, so the count begins anew.
+        paused: until when the CA wants to be left alone, as it said at the last step.
         wait_until: monotonic time before which the open order need not be looked at.
         waiting: its place in the line for an order.
+        stored: fingerprint of the certificate that this process stored last, and at which monotonic time.
         advice: what the CA has said of the renewal.
         refused: fingerprint of a certificate that the ingress did not show, until which monotonic time it is not told
             to serve it, and what that was based on.
@@ -197,8 +200,10 @@ class Memory:
     failure: OperatorError | None = None
     failed_inputs: tuple[object, ...] | None = None
     is_after_edit: bool = False
+    paused: Deadline | None = None
     wait_until: float = 0.0
     waiting: Waiting | None = None
+    stored: tuple[str, float] = ("", 0.0)
     advice: Advice | None = None
     refused: tuple[str, float, tuple[object, ...]] = ("", 0.0, ())
     unrevoked: Unrevoked | None = None

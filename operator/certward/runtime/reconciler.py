@@ -93,7 +93,7 @@ class Reconciler:
     def _work(self) -> None:
         while not self._stop.is_set():
             if not self._holding.may_work():
-                self._stop.wait(0.1)  # what changes meanwhile waits in the queue, each key once
+                self._stop.wait(0.1)  # while it only pauses, what changes waits in the queue, each key once
                 continue
             key = self._queue.take(timeout=1.0)
             if key is None:
@@ -133,22 +133,29 @@ class Reconciler:
             RECONCILE_SECONDS.labels(key.kind).observe(time.monotonic() - started)
 
     def _dispatch(self, key: Key) -> None:
+        touched: set[Key] = set()
+        try:
+            self._work_on(key, touched)
+        except Exception:
+            touched.discard(key)  # when it is its turn again is said where it has failed
+            raise
+        finally:
+            # What has been written is written, and no watch tells of it any more, whatever became of the rest.
+            self._intake.enqueue(touched)
+
+    def _work_on(self, key: Key, touched: set[Key]) -> None:
         if key.kind == "Domain":
-            again, touched = self._domains.reconcile(key, is_news=self._queue.is_news(key))
+            again = self._domains.reconcile(key, touched, is_news=self._queue.is_news(key))
             if again is not None:
                 self._queue.add(key, again / timedelta(seconds=1), is_news=False)
-            self._intake.enqueue(touched)
         elif key.kind == "App":
             self._intake.sums_up(key)
-            is_waiting, touched = self._apps.reconcile(key)
-            if is_waiting:
+            if self._apps.reconcile(key, touched):
                 self._queue.add(key, 10.0)
-            self._intake.enqueue(touched)
         elif key.kind == "Builtin":
-            again, touched = self._builtins.reconcile(key)
+            again = self._builtins.reconcile(key, touched)
             if again is not None:
                 self._queue.add(key, again / timedelta(seconds=1), is_news=False)
-            self._intake.enqueue(touched)
         elif key.kind == "Namespace":
             self._namespaces.ensure(key.name)
         elif key.kind == "TLSPolicy":

@@ -8,15 +8,20 @@ from typing import Any
 
 from certward.model import pki
 from certward.model.keys import CertificateProblem
-from certward.model.resources import Domain
+from certward.model.resources import Domain, parse_time
 from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE, GROUP, LABEL_DOMAIN, LABEL_MANAGED_BY, MANAGED_BY
 from certward.plan.checks import SecretState
 from certward.render.manifests import (
+    ANNOTATION_IN_A_ROW,
     ANNOTATION_INSTEAD_OF,
+    ANNOTATION_ISSUED_AT,
     ANNOTATION_ISSUER,
     ANNOTATION_NOT_REVOKED,
     ANNOTATION_REVOKED,
 )
+
+#: Of a number in an annotation.
+_MOST_DIGITS = 9
 
 
 def is_ours(live: Mapping[str, Any], domain: Domain) -> bool:
@@ -61,6 +66,8 @@ def read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: byte
         refresh=annotations.get(ANNOTATION_REFRESH, ""),
         revoke=annotations.get(ANNOTATION_REVOKE, "").strip(),
         not_revoked=annotations.get(ANNOTATION_NOT_REVOKED, ""),
+        issued_at=_moment(annotations.get(ANNOTATION_ISSUED_AT, "")),
+        in_a_row=_count(annotations.get(ANNOTATION_IN_A_ROW, "")),
     )
     if not state.is_managed:
         return replace(state, problem="The Secret is not Certward's.")
@@ -75,6 +82,19 @@ def read(live: Mapping[str, Any], domain: Domain, now: datetime, roots_pem: byte
         return replace(state, problem=str(problem))
     is_revoked = annotations.get(ANNOTATION_REVOKED) == facts.fingerprint_sha256
     return replace(state, facts=facts, is_trusted=is_trusted, is_revoked=is_revoked)
+
+
+def _moment(text: str) -> datetime | None:
+    """A time that was noted; None where none is, or somebody has written something else there."""
+    try:
+        return parse_time(text) if text else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _count(text: str) -> int:
+    """A small number that was noted; 0 where none is, or somebody has written something else there."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
 
 
 def decode(live: Mapping[str, Any], name: str) -> bytes:

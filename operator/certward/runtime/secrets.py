@@ -12,11 +12,13 @@ from certward.errors import Conflict, Rejected, Transient
 from certward.kube.client import Client, Object
 from certward.model import keys, pki
 from certward.model.keys import CertificateProblem
-from certward.model.resources import Domain, secret_name
+from certward.model.resources import Domain, format_time, secret_name
 from certward.names import ANNOTATION_REFRESH, ANNOTATION_REVOKE
 from certward.plan.checks import SecretState
 from certward.render.manifests import (
+    ANNOTATION_IN_A_ROW,
     ANNOTATION_INSTEAD_OF,
+    ANNOTATION_ISSUED_AT,
     ANNOTATION_ISSUER,
     ANNOTATION_NOT_REVOKED,
     ANNOTATION_REVOKED,
@@ -152,7 +154,7 @@ class Secrets:
             Transient: the namespace is being deleted.
             OperatorError: the API server could not or would not.
         """
-        self._see_that_itis_ours(domain, domain.next_secret_name)
+        self._see_that_it_is_ours(domain, domain.next_secret_name)
         _kept(self._client.apply(next_key_secret(domain, key_pem=key_pem)), domain)
 
     def drop_next_key(self, domain: Domain) -> None:
@@ -170,6 +172,7 @@ class Secrets:
         issuer: str,
         instead_of: str = "",
         not_revoked: str = "",
+        in_a_row: int = 0,
     ) -> None:
         """Put certificate and key into `<domain>-tls`, in one write.
 
@@ -180,12 +183,15 @@ class Secrets:
             issuer: the configured issuer that it came from.
             instead_of: the issuer that was to be asked and why it could not issue; empty when it was this one.
             not_revoked: the revocation that was asked for the certificate before and has not been done; else empty.
+            in_a_row: how many replacements by time or advice, each too early, have led to it.
 
         Raises:
             Rejected: a Secret of that name has come meanwhile that is somebody else's; it is left untouched.
             OperatorError: the API server could not or would not.
         """
-        marks = requests_of(domain) | ({ANNOTATION_NOT_REVOKED: not_revoked} if not_revoked else {})
+        marks = requests_of(domain) | {ANNOTATION_ISSUED_AT: format_time(datetime.now(UTC))}
+        marks |= {ANNOTATION_NOT_REVOKED: not_revoked} if not_revoked else {}
+        marks |= {ANNOTATION_IN_A_ROW: str(in_a_row)} if in_a_row else {}
         manifest = certificate_secret(
             domain, chain_pem=chain_pem, key_pem=key_pem, issuer=issuer, instead_of=instead_of, marks=marks
         )
@@ -193,7 +199,7 @@ class Secrets:
         self._forget_look(domain)
         written = self._written_first(manifest) if is_first else None
         if written is None:
-            self._see_that_itis_ours(domain, domain.secret_name)
+            self._see_that_it_is_ours(domain, domain.secret_name)
             written = self._client.apply(manifest)
         _kept(written, domain)
         self._found(domain, written, datetime.now(UTC), self._roots_pem)  # or the next pass would read it
@@ -244,7 +250,7 @@ class Secrets:
         """
         self._write_anew(domain, {ANNOTATION_REVOKED: fingerprint, ANNOTATION_REVOKE: asked})
 
-    def _see_that_itis_ours(self, domain: Domain, name: str) -> None:
+    def _see_that_it_is_ours(self, domain: Domain, name: str) -> None:
         live = self._client.get("Secret", domain.meta.namespace, name)
         if live is not None and not is_ours(live, domain):
             raise Rejected(

@@ -3,9 +3,10 @@
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from certward.deadlines import Deadline
 from certward.errors import OperatorError, RateLimited
+from certward.plan.schedule import LONGEST_LIMIT
 from certward.runtime.memory import Memory
 
 #: A CA that has not answered rightly for so long is passed over, in seconds; hiccups are shorter.
@@ -21,7 +22,7 @@ class _Trouble:
     failure: OperatorError
     since: float
     last: float
-    until: datetime | None = None
+    until: Deadline | None = None
 
 
 class Troubles:
@@ -42,7 +43,7 @@ class Troubles:
         """
         now = time.monotonic()
         if isinstance(failure, RateLimited) or failure.reason == "CAUnavailable":
-            until = failure.until if isinstance(failure, RateLimited) else None
+            until = Deadline.of(failure.until, LONGEST_LIMIT) if isinstance(failure, RateLimited) else None
             with self._lock:
                 known = self._of.get(issuer)
                 since = known.since if known and now - known.last < _FORGOTTEN else began
@@ -66,7 +67,7 @@ class Troubles:
         if known is None:
             return ""
         if known.until is not None:
-            return known.failure.message if datetime.now(UTC) < known.until else ""
+            return "" if known.until.is_over() else known.failure.message
         is_lasting = now - known.since >= _PATIENCE and now - known.last < _FORGOTTEN
         return known.failure.message if is_lasting else ""
 
@@ -74,8 +75,9 @@ class Troubles:
         """What an issuer has said that takes no orders for now; None when it does."""
         with self._lock:
             known = self._of.get(issuer)
-        failure = known.failure if known else None
-        return failure if isinstance(failure, RateLimited) and failure.until > datetime.now(UTC) else None
+        if known is None or known.until is None or known.until.is_over():
+            return None
+        return RateLimited(known.failure.reason, known.failure.message, until=known.until.by_the_clock())
 
     def choose(self, issuers: tuple[str, ...], open_with: str, memory: Memory) -> str:
         """The issuer to ask: the one of the open order, else the first that can issue; the first when none can.
