@@ -234,6 +234,7 @@ def situations(draw: st.DrawFn) -> Observed:
         )
     )
     issuers = draw(st.sampled_from([("main",), ("main", "spare"), ()]))
+    failure = draw(st.none() | FAILURES)
     return Observed(
         domain=domain(
             hostname=draw(st.sampled_from(["www.example.com", "www.example.com", "*.example.com"])),
@@ -252,9 +253,9 @@ def situations(draw: st.DrawFn) -> Observed:
         issuer=draw(st.sampled_from(issuers)) if issuers else "",
         is_preflighted=draw(st.booleans()),
         proof=draw(proofs(held.facts, profile)),
-        failure=draw(st.none() | FAILURES),
+        failure=failure,
         turn=draw(st.none() | TURNS),
-        is_pause_over=draw(st.booleans()),
+        is_pause_over=not isinstance(failure, RateLimited) and draw(st.booleans()),
         window=draw(st.none() | windows()),
         advice_in=draw(st.none() | st.timedeltas(timedelta(hours=-1), timedelta(days=1))),
         is_edited=draw(st.booleans()),

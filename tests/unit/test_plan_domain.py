@@ -203,6 +203,12 @@ STEPS = {
         remembering(attempts(1, until=NOW + DAY, reason="RateLimited", state="Waiting"), is_pause_over=True),
         Step.PREFLIGHT,
     ),
+    "a CA said so, and the moment that is remembered was rounded: nothing": (
+        remembering(
+            attempts(1, until=NOW + timedelta(seconds=1), reason="RateLimited", state="Waiting"), is_pause_over=True
+        ),
+        Step.NONE,
+    ),
     "it was tried then, and the order is open: take it further": (
         with_order(domain=domain(status={"state": "DNSVerified", "reason": "", "attempts": {"failures": 2}})),
         Step.ADVANCE,

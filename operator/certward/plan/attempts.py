@@ -1,13 +1,16 @@
 """Where the retries of a Domain stand."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from certward.errors import RateLimited, Rejected
 from certward.model.resources import parse_time
 from certward.plan import schedule
 from certward.plan.gates import Verdict
 from certward.plan.observed import Observed
+
+#: A remembered moment may lie so far behind the one that was meant: see schedule.retry_at.
+_ROUNDED = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def attempts_of(observed: Observed, now: datetime) -> Attempts:
     if until is None:
         return Attempts(failures, None, Verdict("Failed", reason, message))
     state = "Waiting" if reason == "RateLimited" else "Failing"
-    is_over = reason == "RateLimited" and observed.is_pause_over
+    is_over = reason == "RateLimited" and observed.is_pause_over and until > now + _ROUNDED
     if is_over or until > now + schedule.longest_pause(reason, failures):
         # The clock was set back since, so the pause is or may be over; the ledger holds an order that has to wait.
         return Attempts(failures)
