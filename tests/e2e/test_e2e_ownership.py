@@ -14,19 +14,8 @@ def older_and_younger(
 ) -> tuple[Domain, Domain]:
     """Apply two Domains (namespace, name, hostname) so that the API server dates them differently."""
     first = world.domain(older[0], older[1], hostname=older[2])
-    created = world.get("domain", first.namespace, first.name)["metadata"]["creationTimestamp"]
-    # Ages count in whole seconds: the second one must come in a later one.
-    world.until(lambda: server_time(world) > created, "the next second begins")
+    world.until_dated("domain", first.namespace, first.name)
     return first, world.domain(younger[0], younger[1], hostname=younger[2])
-
-
-def server_time(world: World) -> str:
-    """Return the API server's time: that of an object which it would create now."""
-    told = world.kubectl(
-        *("create", "configmap", "what-time-is-it", "--dry-run=server", "--namespace=default"),
-        *("-o", "jsonpath={.metadata.creationTimestamp}"),
-    )
-    return told.strip()
 
 
 def test_a_hostname_belongs_to_the_older_domain_until_that_is_gone(world: World) -> None:

@@ -148,6 +148,13 @@ class World:
         """Return the predicate's first true value; an ingress that does not answer rightly yet is asked again."""
         return wait_for(predicate, timeout or self.platform.patience, what, every=0.1, ignore=(OSError,))
 
+    def until_dated(self, kind: str, namespace: str, name: str) -> None:
+        """Wait until what is made is younger than this object: the API server dates objects in whole seconds."""
+        created = self.get(kind, namespace, name)["metadata"]["creationTimestamp"]
+        told = ("create", "configmap", "what-time-is-it", "--dry-run=server", "--namespace=default")
+        at = ("-o", "jsonpath={.metadata.creationTimestamp}")
+        self.until(lambda: self.kubectl(*told, *at).strip() > created, "the next second begins")
+
     def wait_state(self, domain: Domain, state: str, reason: str = "", timeout: float = 0.0) -> Status:
         """Return a Domain's status once it says this state and reason."""
 

@@ -22,14 +22,6 @@ def world(cluster: Cluster) -> Iterator[World]:
         cluster.up()
 
 
-def until_a_second_later(world: World, namespace: str) -> None:
-    """Until the API server dates objects later than the App of a namespace: it counts in whole seconds."""
-    told = ("create", "configmap", "what-time-is-it", "--dry-run=server", "--namespace=default")
-    created = world.get("app.certward.dev", namespace, "shop")["metadata"]["creationTimestamp"]
-    at = ("-o", "jsonpath={.metadata.creationTimestamp}")
-    world.until(lambda: world.kubectl(*told, *at).strip() > created, "the next second begins")
-
-
 def told_of(world: World, namespace: str) -> tuple[str, list[str]]:
     """Why an App is not served, and the backends that are its own."""
     app = world.get("app.certward.dev", namespace, "shop")
@@ -47,7 +39,7 @@ def test_an_older_app_takes_no_host_down_by_naming_another_service(cluster: Clus
     world.shop(other)
     world.app(team, automatic=True)
     own = world.domain(team)
-    until_a_second_later(world, team)
+    world.until_dated("app.certward.dev", team, "shop")
     world.app(other, automatic=True)
     www = world.domain(other)
     world.wait_issued(own, www)
@@ -75,7 +67,7 @@ def test_an_older_app_takes_no_host_down_by_naming_another_service(cluster: Clus
     world.delete("app.certward.dev", other, "shop")
     world.wait_issued(own)
     world.until(lambda: world.https_get(own.hostname).backend == "a-shop", "whoever waited has it then")
-    assert told_of(world, team)[1] == [f"{team}-a-shop-8080"]
+    world.until(lambda: told_of(world, team)[1] == [f"{team}-a-shop-8080"], "and is told so")
 
 
 def uids(world: World, domain: Domain) -> set[str]:

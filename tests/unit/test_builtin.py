@@ -79,6 +79,15 @@ def test_an_app_that_must_not_be_routed_loses_the_routes_that_it_had():
     assert set(DIALECTS["generic"].all_of(own)) <= gone, "the ranges would be open to everybody"
 
 
+def test_an_app_in_deletion_loses_the_routes_that_it_had():
+    gone, looks = set(), []
+    shop = app(of={"is_deleting": True})
+    assert builtins_of(shop, looks, gone=gone).reconcile(KEY, set()) is None
+    own = Builtin(meta=shop.meta, hostname="", app="shop", status={})
+    assert set(DIALECTS["traefik"].all_of(own)) <= gone, "a finalizer may hold it up, and the hostname is another's"
+    assert looks == []
+
+
 def test_no_domain_can_have_the_name_that_built_in_routes_are_made_of():
     own = Builtin(meta=app("a").meta, hostname="", app="a", status={})
     assert len(own.object_name) > 63, "a Domain's name has 63 characters at most"

@@ -1,5 +1,6 @@
 """Which Apps a controller must not route, because it would take their Services for another namespace's."""
 
+import itertools
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -92,6 +93,20 @@ def test_a_second_app_of_the_namespace_is_routed_as_the_first_one_is(dialect):
     assert refusal(dialect, second, edited, holding(VICTIM)) == ""
     assert refusal(dialect, edited, second, holding(VICTIM)) != ""
     assert refusal(dialect, second, edited) != "", "age decides where nobody is routed"
+
+
+@pytest.mark.parametrize("held", list(itertools.product([False, True], repeat=3)))
+@pytest.mark.parametrize("ages", list(itertools.permutations([1, 2, 3])))
+def test_of_three_namespaces_one_is_routed_whatever_their_statuses_say(ages, held):
+    services = {"t": "a-b-shop", "t-a": "b-shop", "t-a-b": "shop"}
+    apps = [
+        app(name, namespace, service=ServiceRef(service, 80), of={"created_at": NOW - timedelta(days=age)})
+        for (namespace, service), age, name in zip(services.items(), ages, ("x", "y", "z"), strict=True)
+    ]
+    apps = [holding(one) if is_held else one for one, is_held in zip(apps, held, strict=True)]
+    routed = [one for one in apps if refusal("traefik", one, *(other for other in apps if other is not one)) == ""]
+    first = [one for one, is_held in zip(apps, held, strict=True) if is_held] or apps
+    assert routed == [min(first, key=lambda one: one.meta.age_order)]
 
 
 @pytest.mark.parametrize("dialect", JOINING)

@@ -70,6 +70,8 @@ class Apps:
         """
         app = self._cache.app(key.namespace, key.name)
         if app is None or app.meta.is_deleting:
+            if app is not None and app.status.get("hostname"):
+                touched.add(Key("Builtin", key.namespace, key.name))
             return False
         touched |= self._pin(app)
         app = self._cache.app(key.namespace, key.name) or app

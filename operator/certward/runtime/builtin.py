@@ -110,6 +110,8 @@ class Builtins:
         """
         app = self._cache.app(key.namespace, key.name)
         if app is None or app.meta.is_deleting:
+            if app is not None and self.hostname(app):
+                self.remove(app)  # a finalizer may hold the App up, while the hostname is another's already
             self._memories.drop(key)
             return None  # the API server deletes what belongs to it, by ownerReferences
         hostname = self.hostname(app)

@@ -116,13 +116,8 @@ class Domains:
         for _ in range(_MAX_STEPS):
             domain = self._cache.domain(key.namespace, key.name)
             if domain is None or domain.meta.is_deleting:
-                known = self._memories.peek(key)
-                if known and known.named:
-                    self._ensurer.forget_absent(_everything_for(known.named))
-                self._memories.drop(key)
-                self._issuance.forget(key)
-                self._secrets.forget(key.namespace, key.name)
-                return None  # the API server deletes what belongs to it, by ownerReferences
+                self._let_go(key, domain)
+                return None
             memory = self._memories.of(key, domain.meta.uid)
             if not is_news and (pause := self._glances.at(domain, memory)) is not None:
                 return pause
@@ -131,6 +126,36 @@ class Domains:
             if pause is not None:
                 return pause
         raise RuntimeError(f"{key} asks for more than {_MAX_STEPS} steps at once")
+
+    def _let_go(self, key: Key, domain: Domain | None) -> None:
+        """Forget a Domain that is gone; the API server deletes what belongs to it, by ownerReferences.
+
+        Not before it is gone, which a finalizer may hold up for good, while its hostname is another's already. So its
+        routes are taken away as soon as it is on its way. Its Secret stays until then: nothing leads to it any more.
+
+        Raises:
+            OperatorError: the API server could not or would not.
+        """
+        if domain is not None:
+            self._ensurer.absent(self._routes_of(domain))
+        elif (known := self._memories.peek(key)) and known.named:
+            self._ensurer.forget_absent(_everything_for(known.named))
+        self._memories.drop(key)
+        self._issuance.forget(key)
+        self._secrets.forget(key.namespace, key.name)
+        if domain is not None:
+            # That they are not there is known until it is gone, so that nothing is asked for at each look.
+            self._memories.of(key, domain.meta.uid).named = replace(domain, status={})
+
+    def _routes_of(self, domain: Domain) -> Iterator[ObjectRef]:
+        """What the classes that have routed a Domain may have made for it: few objects, as thousands may go at once."""
+        app = self._cache.app(domain.meta.namespace, domain.app)
+        names = {self._classes.name_for(app), domain.status.get("ingressClassName") or ""} - {""}
+        try:
+            dialects = {self._classes.named(name).dialect for name in names}
+        except Blocked:
+            return _everything_for(domain)
+        return (ref for dialect in dialects for ref in dialect.all_of(domain))
 
     def _pass(self, domain: Domain, memory: Memory, touched: set[Key]) -> timedelta | None:
         """Gather, decide, act once. Returns when to look again; None: at once."""
