@@ -14,6 +14,7 @@ from certward.model.resources import Key
 from certward.names import LABEL_MANAGED_BY, MANAGED_BY
 from certward.render.registry import DIALECTS
 from certward.runtime.domains import Domains
+from certward.runtime.host_routes import HostRoutes
 from certward.runtime.memory import Memories
 
 KEY = Key("Domain", "team-a", "www")
@@ -51,21 +52,20 @@ def domains_of(api, *resources):
     for each in resources:
         cache.put(each)
     forgets = SimpleNamespace(begin=lambda: None, forget=lambda *_: None)
-    unused = dict.fromkeys(
-        ("gatherer", "manuals", "permitted", "services", "namespaces", "revocations", "preflights", "prover")
-    )
-    return cache, Domains(
+    routes = HostRoutes(
         Config(),
-        api,
         cache,
         classes=SimpleNamespace(name_for=lambda app: (app and app.ingress_class) or "traefik", named=named),
         ensurer=Ensurer(api, listed_every=600.0, is_free=lambda *_: False),
+        **dict.fromkeys(("permitted", "services", "namespaces", "preflights", "prover")),
+    )
+    return cache, Domains(
+        cache,
+        routes=routes,
         issuance=forgets,
         secrets=forgets,
-        glances=None,
-        events=None,
         memories=Memories(datetime.now(UTC)),
-        **unused,
+        **dict.fromkeys(("gatherer", "manuals", "status", "revocations", "prover", "glances")),
     )
 
 
@@ -89,7 +89,7 @@ def test_the_routes_of_a_domain_in_deletion_are_taken_away_once():
 
     cache.drop(KEY)
     domains.reconcile(KEY, set())
-    assert domains._ensurer._known._of == {kind: {} for kind, *_ in of("traefik")}, "nothing of it is kept"
+    assert domains._routes._ensurer._known._of == {kind: {} for kind, *_ in of("traefik")}, "nothing of it is kept"
     assert domains._memories.peek(KEY) is None
     assert len(api.asked) == 2 * len(of("traefik")), "of what is gone nothing is asked"
 

@@ -74,14 +74,11 @@ class Failing(Domains):
 def test_a_domain_whose_later_step_fails_tells_what_its_status_concerns():
     cache, touched = Cache(), set()
     cache.put(domain())
-    rooms = (
-        "classes ensurer gatherer secrets manuals permitted services namespaces revocations preflights prover glances"
-    )
-    given: dict[str, Any] = dict.fromkeys([*rooms.split(), "events"])
+    rooms = ("gatherer", "secrets", "manuals", "routes", "status", "revocations", "prover", "glances")
+    given: dict[str, Any] = dict.fromkeys(rooms)
     given |= {"issuance": SimpleNamespace(begin=lambda: None), "memories": Memories(datetime.now(UTC))}
-    nothing: Any = None
     with pytest.raises(Transient):
-        Failing(nothing, nothing, cache, **given).reconcile(WWW, touched)
+        Failing(cache, **given).reconcile(WWW, touched)
     assert touched == {SHOP}
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from certward.deadlines import Deadline
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from certward.acme.order import Order
     from certward.runtime.dns01 import Publication
     from certward.runtime.dns_preflight import DnsLook
+
+#: When a proof was made that counts for nothing any more.
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

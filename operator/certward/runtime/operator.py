@@ -32,6 +32,7 @@ from certward.runtime.classes import Classes
 from certward.runtime.dns01 import Dns01
 from certward.runtime.dns_journal import Entry
 from certward.runtime.dns_preflight import DnsPreflights
+from certward.runtime.domain_status import DomainStatus
 from certward.runtime.domains import Domains
 from certward.runtime.drift import Drift
 from certward.runtime.events import Events
@@ -39,6 +40,7 @@ from certward.runtime.flights import Flights
 from certward.runtime.gather import Gatherer
 from certward.runtime.glances import Glances
 from certward.runtime.holding import Holding
+from certward.runtime.host_routes import HostRoutes
 from certward.runtime.intake import Intake
 from certward.runtime.issuance import Issuance
 from certward.runtime.issuers import Issuers
@@ -191,17 +193,22 @@ class Operator:
         self._reconciler = Reconciler(
             self._queue,
             domains=Domains(
-                config,
-                client,
                 self.cache,
-                classes=classes,
-                ensurer=ensurer,
                 gatherer=gatherer,
                 secrets=secrets,
                 manuals=manuals,
-                permitted=permitted,
-                services=services,
-                namespaces=namespaces,
+                routes=HostRoutes(
+                    config,
+                    self.cache,
+                    classes=classes,
+                    ensurer=ensurer,
+                    permitted=permitted,
+                    services=services,
+                    namespaces=namespaces,
+                    preflights=preflights,
+                    prover=prover,
+                ),
+                status=DomainStatus(client, self.cache, permitted=permitted, events=events),
                 issuance=Issuance(
                     self._issuers,
                     ordering=Ordering(config, self._issuers, troubles=troubles, ledger=self._ledger),
@@ -213,11 +220,9 @@ class Operator:
                     seeds=OrderSeeds(client, namespace=options.namespace),
                 ),
                 revocations=Revocations(self._issuers, secrets),
-                preflights=preflights,
                 prover=prover,
                 glances=Glances(self.cache, addresses=addresses, gatherer=gatherer, secrets=secrets, prover=prover),
                 memories=memories,
-                events=events,
             ),
             apps=Apps(
                 config,
