@@ -1,5 +1,6 @@
 """Whether each order at the CA had a reason: by the journal of what passed on the way to the CA."""
 
+import itertools
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
@@ -66,8 +67,11 @@ def _reason(
     if open_causes:
         causes[:] = [one for one in causes if one.at > order.at]
         if any(one.inherits for one in open_causes):
-            # The first order of a new owner is given up where the CA holds what the former one has proven.
-            causes.append(Cause(order.hostname, "inherited proof", order.at + 1e-6))
+            # An order of a new owner is given up where the CA holds what the former one has proven: once for each such
+            # proof. Each certificate may have left one.
+            given_up = sum(1 for _ in itertools.takewhile(lambda one: not one.chain, reversed(earlier)))
+            proofs = max(1, sum(bool(one.chain) for one in earlier))
+            causes.append(Cause(order.hostname, "inherited proof", order.at + 1e-6, inherits=given_up + 1 < proofs))
         return open_causes[-1].why
     if before is not None and not before.chain:
         for trouble in record.troubles_between(before.at, order.at):

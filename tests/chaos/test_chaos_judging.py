@@ -89,6 +89,15 @@ def test_a_new_owner_may_order_twice_and_no_more() -> None:
     assert len(orders.judge([order(1, chain=b""), order(2), order(3)], told).broken) == 1
 
 
+def test_a_new_owner_may_order_once_more_for_each_certificate_of_the_former_one() -> None:
+    told = record()
+    told.causes = [Cause(HOST, "the first certificate", NOW), Cause(HOST, "asked for", NOW + 1.5)]
+    told.causes.append(Cause(HOST, "a new Domain", NOW + 2.5, inherits=True))
+    before, given_up = [order(1), order(2)], [order(number, chain=b"") for number in (3, 4)]
+    assert orders.judge([*before, *given_up, order(5)], told).broken == []
+    assert len(orders.judge([*before, *given_up, order(5, chain=b""), order(6)], told).broken) == 1
+
+
 WINDOW = Window("Secret deleted", HOST, begun=10, limit=50, ended=20)
 
 
