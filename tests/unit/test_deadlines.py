@@ -40,7 +40,7 @@ class Clocks:
 @pytest.fixture
 def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
     given = Clocks()
-    for module in (deadlines, holds):
+    for module in (deadlines, holds, troubles):
         monkeypatch.setattr(module, "datetime", given)
     for module in (deadlines, troubles):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: given.monotonic))
@@ -77,31 +77,40 @@ def limited(clocks: Clocks, wait: timedelta = HOUR) -> RateLimited:
     return RateLimited("RateLimited", "The CA takes no orders.", until=clocks.wall + wait)
 
 
+def chosen(known: Troubles, memory: Memory) -> str:
+    nothing: Any = None
+    return known.choose(("main", "spare"), "", memory, lambda _: nothing, is_open=False)
+
+
+@pytest.fixture
+def known() -> Troubles:
+    """Of a process whose ledger knows of no limit."""
+    ledger: Any = SimpleNamespace(hold=lambda *_: None)
+    return Troubles(ledger)
+
+
 @pytest.mark.parametrize("by", [timedelta(), -30 * DAY, 30 * DAY], ids=["not set", "set back", "set forth"])
-def test_an_issuer_that_limits_is_passed_over_as_long_as_it_said(clocks, by):
-    known, memory = Troubles(), Memory()
+def test_an_issuer_that_limits_is_passed_over_as_long_as_it_said(clocks, known, by):
+    memory = Memory()
     known.note("main", limited(clocks), memory, began=clocks.monotonic)
     clocks.wall += by
-    assert known.choose(("main", "spare"), "", memory) == "spare"
-    limit = known.limit("main")
-    assert limit
-    assert (limit.until, limit.message) == (clocks.wall + HOUR, "The CA takes no orders.")
+    assert chosen(known, memory) == "spare"
+    assert known.with_issuer("main", memory) == "The CA takes no orders."
     clocks.passes(HOUR)
-    assert known.choose(("main", "spare"), "", memory) == "main"
-    assert known.limit("main") is None
+    assert chosen(known, memory) == "main"
 
 
-def test_a_limit_that_no_ca_asks_for_ends_after_a_week(clocks):
-    known, memory = Troubles(), Memory()
+def test_a_limit_that_no_ca_asks_for_ends_after_a_week(clocks, known):
+    memory = Memory()
     known.note("main", limited(clocks, 30 * DAY), memory, began=clocks.monotonic)
     clocks.passes(7 * DAY)
     assert known.with_issuer("main", memory) == ""
 
 
-def test_an_issuer_that_is_away_is_no_limit(clocks):
-    known, memory = Troubles(), Memory()
+def test_an_issuer_that_is_away_is_passed_over(clocks, known):
+    memory = Memory()
     known.note("main", Transient("CAUnavailable", "Down."), memory, began=clocks.monotonic - 30)
-    assert known.limit("main") is None
+    assert chosen(known, memory) == "spare"
     assert known.with_issuer("main", memory) == "Down."
 
 
@@ -119,11 +128,11 @@ def test_what_a_ca_has_asked_to_leave_alone_is_left_alone_for_so_long(clocks, by
     held.check(URL)
 
 
-def test_a_domain_remembers_its_pause_until_it_fails_otherwise(clocks):
+def test_a_domain_remembers_its_pause_until_it_fails_otherwise(clocks, known):
     nothing: Any = None
     ordering: Any = SimpleNamespace(begin=lambda: None)
     unused = dict.fromkeys(("secrets", "preflights", "ledger", "dns01", "seeds"), nothing)
-    issuance, memory = Issuance(nothing, ordering=ordering, troubles=Troubles(), **unused), Memory()
+    issuance, memory = Issuance(nothing, ordering=ordering, troubles=known, **unused), Memory()
     issuance.begin()
     issuance.failed(observed(issuers=("main",)), memory, limited(clocks))
     clocks.wall -= 30 * DAY

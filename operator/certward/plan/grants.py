@@ -4,7 +4,7 @@ No clock, no threads, no I/O. The CA has the last word: what it refuses is not t
 whatever the books say.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +36,7 @@ class Grants:
     Attributes:
         books: what has been used.
         held: until when the CA wants to hear nothing of a subject.
+        words: how it said so, as far as this process has heard it.
         changes: grows with each change that may let others go.
     """
 
@@ -56,6 +57,7 @@ class Grants:
         """
         self.books = Books(limits)
         self.held: dict[Subject, int] = {}
+        self.words: dict[Subject, str] = {}
         self.changes = 0
         self._registered = registered
         self._exempt = exempt
@@ -96,8 +98,16 @@ class Grants:
 
         Renewals that it exempts are not held by the limit of a registered domain.
         """
-        of = (each for each in claims.concerned if each.limit is not Limit.CERTIFICATES or each in claims.checked)
-        return max((self.held.get(subject, 0) for subject in of if subject != ACCOUNT), default=0)
+        return max((self.held.get(subject, 0) for subject in _holding(claims) if subject != ACCOUNT), default=0)
+
+    def hold(self, claims: Claims, now: float) -> tuple[int, str] | None:
+        """Until when the CA does not want to hear of an order, and how it said so; None where it said nothing.
+
+        The words are empty where another process has heard them.
+        """
+        longest = max(_holding(claims), key=lambda subject: self.held.get(subject, 0))
+        until = self.held.get(longest, 0)
+        return (until, self.words.get(longest, "")) if until > now else None
 
     def grant(self, key: Key, claims: Claims, now: float) -> None:
         """Count an order that is placed now."""
@@ -162,6 +172,7 @@ class Grants:
         self.cancelled(key)
         for subject in scopes(message, grant.claims if grant else claims):
             self.held[subject] = max(int(until) + 1, self.held.get(subject, 0))
+            self.words[subject] = message
             self._is_probing |= subject == ACCOUNT
         self.changes += 1
 
@@ -209,3 +220,8 @@ class Grants:
         if grant is not None:
             self.changes += 1
         return grant
+
+
+def _holding(claims: Claims) -> Iterator[Subject]:
+    """What of an order's subjects may hold it up, the account among them."""
+    return (each for each in claims.concerned if each.limit is not Limit.CERTIFICATES or each in claims.checked)

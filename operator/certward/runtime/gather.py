@@ -2,13 +2,14 @@
 
 import time
 from datetime import datetime, timedelta
+from functools import partial
 
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.kube.foreign import ForeignRoutes
 from certward.model import profiles
 from certward.model.policy import Effective
-from certward.model.resources import App, Domain
+from certward.model.resources import App, Domain, key_of
 from certward.names import ANNOTATION_REFRESH
 from certward.plan import revocation, schedule
 from certward.plan.challenges import Ways
@@ -17,6 +18,7 @@ from certward.plan.manual import Refused
 from certward.plan.observed import Observed, Proof, Turn, Unrevoked
 from certward.plan.remembered import at_rest
 from certward.plan.status import remembers_served
+from certward.plan.turns import OrderRequest
 from certward.runtime.classes import Classes
 from certward.runtime.issuers import Issuers
 from certward.runtime.manuals import Manuals
@@ -106,7 +108,9 @@ class Gatherer:
         advice = self._advice(domain, app, secret, memory)
         issuers = self._issuers(app)
         order_issuer = memory.order_issuer or str(order.get("issuer") or "")
-        issuer = self._troubles.choose(issuers, order_issuer if url else "", memory)
+        issuer = self._troubles.choose(
+            issuers, order_issuer if url else "", memory, partial(_request, domain, secret), is_open=True
+        )
         account = self._accounts.version(issuer)
         inputs = inputs_of(domain, app, secret, issuer, account)
         turn = _turn(memory, issuer)
@@ -238,6 +242,12 @@ def _unrevoked(memory: Memory, domain: Domain) -> Unrevoked | None:
         return None
     wait = None if known.retry_at is None else timedelta(seconds=known.retry_at - time.monotonic())
     return Unrevoked(known.words, wait)
+
+
+def _request(domain: Domain, secret: SecretState, issuer: str) -> OrderRequest:
+    """An order for a Domain, as far as it matters to what a CA has said that it takes none for."""
+    renews = secret.facts is not None and secret.issuer == issuer
+    return OrderRequest(key_of(domain), (domain.hostname,), domain.meta.created_at, renews=renews)
 
 
 def _stored_since(memory: Memory, secret: SecretState) -> timedelta | None:

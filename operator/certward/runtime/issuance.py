@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from certward.acme import orders
 from certward.acme.client import Issuer
@@ -17,6 +18,7 @@ from certward.model.resources import Domain, Key, key_of
 from certward.plan import challenges, renewal, revocation
 from certward.plan.observed import Observed, Plan, Step
 from certward.plan.schedule import LONGEST_LIMIT
+from certward.plan.turns import OrderRequest
 from certward.runtime import advice
 from certward.runtime.dns01 import Dns01
 from certward.runtime.issuers import Issuers
@@ -115,7 +117,9 @@ class Issuance:
             return
         memory.http_failure = None  # the next attempt begins with HTTP-01 again
         self._troubles.note(observed.issuer, failure, memory, began=self._local.began)
-        passed_on_to = self._troubles.choose(observed.issuers, observed.issuer, memory)
+        passed_on_to = self._troubles.choose(
+            observed.issuers, observed.issuer, memory, partial(_request, observed), is_open=has_order
+        )
         if passed_on_to != observed.issuer:
             words = f"issuer {observed.issuer} cannot issue, so {passed_on_to} is asked: {failure.message}"
             _say(logging.WARNING, observed.domain, words, reason=failure.reason, issuer=passed_on_to)
@@ -223,13 +227,13 @@ class Issuance:
         except keys.CertificateProblem as problem:
             raise ChallengeFailed("OrderInvalid", f"The CA issued a certificate of no use: {problem}") from problem
         issuer, first = memory.order_issuer, observed.issuers[0] if observed.issuers else ""
-        instead_of = "" if issuer == first else f"{first}: {self._troubles.with_issuer(first, memory)}"
+        why = "" if issuer == first else self._troubles.with_issuer(first, memory, _request(observed, first))
         self._secrets.store_certificate(
             domain,
             chain_pem=chain_pem,
             key_pem=key_pem,
             issuer=issuer,
-            instead_of=instead_of,
+            instead_of="" if issuer == first else f"{first}: {why}",
             not_revoked=revocation.asked(domain) if revocation.is_due(observed) else "",
             in_a_row=renewal.in_a_row(observed, datetime.now(UTC)),
         )
@@ -253,6 +257,10 @@ def _not_valid_for(chain_pem: bytes, observed: Observed) -> timedelta:
     except keys.CertificateProblem:
         return timedelta()  # which is said where it is stored
     return max(min(not_before, facts.not_after) - now, timedelta())
+
+
+def _request(observed: Observed, issuer: str) -> OrderRequest:
+    return request_of(observed, issuer, "")
 
 
 def _can_do_without_http(observed: Observed, failure: OperatorError, memory: Memory) -> bool:

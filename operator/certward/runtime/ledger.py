@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Final
 
@@ -90,6 +90,16 @@ class Ledger:
         with self._lock:
             account = self._account(issuer, key)
             return account.budget.told(key)[0] if account else None
+
+    def hold(self, issuer: str, request: OrderRequest) -> tuple[datetime, str] | None:
+        """Until when a CA has said that it takes no order like this one, and in which words; None: it takes them."""
+        with self._lock:
+            now, account = self._now(), self._account(issuer, request.key)
+            held = account.budget.orders.hold(account.budget.orders.claims(request), now) if account else None
+        if held is None:
+            return None
+        words = held[1] or f"The CA {issuer} has said that it takes no orders like this one for now."
+        return datetime.fromtimestamp(held[0], UTC), words
 
     def due(self) -> tuple[Key, ...]:
         """Requests whose turn has come since they last asked. Cheap; to be called several times a second."""

@@ -113,7 +113,7 @@ class Operator:
         self._issuers = Issuers(config, client, namespace=options.namespace)
         events = self._events = Events(client, replica=options.replica)
         every = max(config.probe.interval.total_seconds(), _LEAST_LIST_SECONDS)
-        foreign, troubles = ForeignRoutes(), Troubles()
+        foreign = ForeignRoutes()
         ensurer = Ensurer(client, listed_every=every, is_free=foreign.is_free)
         secrets, services = Secrets(client), Services(client)
         classes = Classes(config, client)
@@ -121,6 +121,7 @@ class Operator:
         namespaces = Namespaces(config, client, self.cache, ensurer, namespace=options.namespace, dialects=DIALECTS)
         policies = Policies(config, client, self.cache, namespace=options.namespace, events=events)
         self._ledger = Ledger(config, client, options.namespace)
+        troubles = Troubles(self._ledger)
         resolver = Resolver([(server.host, server.port) for server in config.dns.resolvers])
         fetcher, flights = Fetcher(resolver, ports=ports(config)), Flights("flight", _FLIGHTS, self._queue.add)
         dns01 = Dns01(
@@ -211,7 +212,7 @@ class Operator:
                 status=DomainStatus(client, self.cache, permitted=permitted, events=events),
                 issuance=Issuance(
                     self._issuers,
-                    ordering=Ordering(config, self._issuers, troubles=troubles, ledger=self._ledger),
+                    ordering=Ordering(config, self._issuers, ledger=self._ledger),
                     secrets=secrets,
                     preflights=preflights,
                     troubles=troubles,

@@ -19,7 +19,6 @@ from certward.runtime.inheritance import without_inheritance
 from certward.runtime.issuers import Issuers
 from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Memory, Placed, Waiting
-from certward.runtime.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +29,9 @@ _MOST_ORDERS = 3
 class Ordering:
     """Places orders. For many threads."""
 
-    def __init__(self, config: Config, issuers: Issuers, *, troubles: Troubles, ledger: Ledger) -> None:
+    def __init__(self, config: Config, issuers: Issuers, *, ledger: Ledger) -> None:
         self._config = config
         self._issuers = issuers
-        self._troubles = troubles
         self._ledger = ledger
         self._local = threading.local()
 
@@ -91,8 +89,8 @@ class Ordering:
         if wait is not None:
             ask_at = time.monotonic() + wait / timedelta(seconds=1)
             expected, words, reason = *self._ledger.told(plan.issuer, request), "WaitingForBudget"
-            if expected is None and (limit := self._troubles.limit(plan.issuer)):
-                expected, words, reason = limit.until, limit.message, limit.reason
+            if expected is None and (held := self._ledger.hold(plan.issuer, request)):
+                expected, words, reason = *held, "RateLimited"
             memory.waiting = Waiting(plan.issuer, ask_at, expected, words, reason)
             return None
         memory.waiting = None

@@ -2,11 +2,14 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from certward.deadlines import Deadline
 from certward.errors import OperatorError, RateLimited
 from certward.plan.schedule import LONGEST_LIMIT
+from certward.plan.turns import OrderRequest
+from certward.runtime.ledger import Ledger
 from certward.runtime.memory import Memory
 
 #: A CA that has not answered rightly for so long is passed over, in seconds; hiccups are shorter.
@@ -15,6 +18,8 @@ _PATIENCE = 20.0
 _FORGOTTEN = 60.0
 #: So long an issuer that refuses a hostname is not asked for it.
 _REFUSAL = 3600.0
+#: Who is told to wait for less than this waits, and asks nobody else.
+_BRIEF = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
@@ -22,13 +27,17 @@ class _Trouble:
     failure: OperatorError
     since: float
     last: float
-    until: Deadline | None = None
 
 
 class Troubles:
-    """What has gone wrong at each issuer lately. For many threads."""
+    """What has gone wrong at each issuer lately. For many threads.
 
-    def __init__(self) -> None:
+    Args:
+        ledger: knows what each CA has said that it takes no orders for. That may be about some names alone.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._lock = threading.Lock()
         self._of: dict[str, _Trouble] = {}
 
@@ -42,12 +51,15 @@ class Troubles:
             began: monotonic time at which it was asked; a CA that hangs has been in trouble since then.
         """
         now = time.monotonic()
-        if isinstance(failure, RateLimited) or failure.reason == "CAUnavailable":
-            until = Deadline.of(failure.until, LONGEST_LIMIT) if isinstance(failure, RateLimited) else None
+        if isinstance(failure, RateLimited):
+            wait = min(failure.until - datetime.now(UTC), LONGEST_LIMIT)
+            if wait >= _BRIEF:
+                memory.refusals[issuer] = (failure.message, now + wait / timedelta(seconds=1))
+        elif failure.reason == "CAUnavailable":
             with self._lock:
                 known = self._of.get(issuer)
                 since = known.since if known and now - known.last < _FORGOTTEN else began
-                self._of[issuer] = _Trouble(failure, since, now, until)
+                self._of[issuer] = _Trouble(failure, since, now)
         elif failure.reason in ("CARejected", "CAAForbids"):
             memory.refusals[issuer] = (failure.message, now + _REFUSAL)
 
@@ -56,39 +68,46 @@ class Troubles:
         with self._lock:
             self._of.pop(issuer, None)
 
-    def with_issuer(self, issuer: str, memory: Memory) -> str:
-        """Why an issuer is not asked for a hostname now, as a sentence; empty when it is."""
+    def with_issuer(self, issuer: str, memory: Memory, request: OrderRequest | None = None) -> str:
+        """Why an issuer is not asked for a hostname now, as a sentence; empty when it is.
+
+        Args:
+            issuer: whose.
+            memory: of the Domain.
+            request: the order that would be placed; None where it is open already, and none is placed.
+        """
         now = time.monotonic()
         message, until = memory.refusals.get(issuer, ("", 0.0))
         if until > now:
             return message
         with self._lock:
             known = self._of.get(issuer)
-        if known is None:
-            return ""
-        if known.until is not None:
-            return "" if known.until.is_over() else known.failure.message
-        is_lasting = now - known.since >= _PATIENCE and now - known.last < _FORGOTTEN
-        return known.failure.message if is_lasting else ""
+        if known and now - known.since >= _PATIENCE and now - known.last < _FORGOTTEN:
+            return known.failure.message
+        held = self._ledger.hold(issuer, request) if request else None
+        return held[1] if held and held[0] - datetime.now(UTC) >= _BRIEF else ""
 
-    def limit(self, issuer: str) -> RateLimited | None:
-        """What an issuer has said that takes no orders for now; None when it does."""
-        with self._lock:
-            known = self._of.get(issuer)
-        if known is None or known.until is None or known.until.is_over():
-            return None
-        return RateLimited(known.failure.reason, known.failure.message, until=known.until.by_the_clock())
-
-    def choose(self, issuers: tuple[str, ...], open_with: str, memory: Memory) -> str:
-        """The issuer to ask: the one of the open order, else the first that can issue; the first when none can.
+    def choose(
+        self,
+        issuers: tuple[str, ...],
+        asked: str,
+        memory: Memory,
+        request: Callable[[str], OrderRequest],
+        *,
+        is_open: bool,
+    ) -> str:
+        """The issuer to ask: the one that is asked already, else the first that can issue; that one when none can.
 
         Args:
             issuers: those that may be used, in order; perhaps none.
-            open_with: the issuer of the open order; empty when there is none.
+            asked: the one that is asked already; empty when there is none.
             memory: of the Domain.
+            request: the order that would be placed at an issuer.
+            is_open: an order is open at the one that is asked already.
         """
-        candidates = [open_with] if open_with in issuers else []
-        for issuer in (*candidates, *issuers):
-            if not self.with_issuer(issuer, memory):
-                return issuer
+        candidates = [asked] if asked in issuers else []
+        if len(issuers) > 1:
+            for issuer in (*candidates, *issuers):
+                if not self.with_issuer(issuer, memory, None if is_open and issuer == asked else request(issuer)):
+                    return issuer
         return next(iter((*candidates, *issuers)), "")
