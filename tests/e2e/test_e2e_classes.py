@@ -16,6 +16,7 @@ BOTH = "traefik,contour"
 NOWHERE = {
     "edge": {"dialect": "envoy-gateway", "gateway": {"namespace": "default", "name": "nobody"}},
     "late": {"dialect": "contour"},
+    "plain": {"dialect": "generic"},
 }
 PATCH = {"ingress": {"classes": NOWHERE}}
 
@@ -176,3 +177,40 @@ def test_a_second_root_for_the_host_is_told_in_contours_words(cluster: Cluster, 
     assert condition(status, "Ready") == "False"
     world.delete("httpproxy", elsewhere, "intruder")
     world.wait_issued(www, timeout=60)
+
+
+def of_dialect(world: World, www: Domain) -> set[str]:
+    """What a host's routes end with, by which the dialect is told that has made them."""
+    return {name.rpartition("-")[2] for name in world.routes(www.namespace)}
+
+
+def test_a_class_that_is_found_to_be_another_controllers_keeps_nothing_of_the_former(
+    cluster: Cluster, both: dict[str, World]
+) -> None:
+    world = both["traefik"]
+    taken_for = {"traefik": {"dialect": "generic"}, **NOWHERE}
+    try:
+        cluster.up(ingress=BOTH, patch={"ingress": {"classes": taken_for}})
+        www = served_by(cluster, both, "traefik")
+        assert of_dialect(world, www) == {"generic"}
+        number = serial(world.status(www))
+    finally:
+        cluster.up(ingress=BOTH, patch=PATCH)
+    with Stream(world, www.hostname) as stream:
+        world.until(lambda: "https" in of_dialect(world, www), "it is routed as Traefik's own dialect has it")
+        world.until(lambda: "generic" not in of_dialect(world, www), "nothing of the former is left")
+        enough = len(stream.requests) + 30
+        world.until(lambda: len(stream.requests) > enough, "requests go on")
+    assert stream.failures == []
+    assert serial(world.wait_issued(www)) == number
+
+
+def test_a_move_together_with_ranges_that_the_new_class_does_not_keep_leaves_nothing_open(
+    cluster: Cluster, both: dict[str, World]
+) -> None:
+    world = both["traefik"]
+    www = served_by(cluster, both, "traefik")
+    world.app(www.namespace, automatic=True, ingressClassName="plain", network={"trustedRanges": ["192.0.2.0/24"]})
+    world.until(lambda: world.status(www)["reason"] == "ChallengeUnreachable", "the Domain says why")
+    assert world.routes(www.namespace) == set()
+    assert not world.is_served(www.hostname)

@@ -575,6 +575,14 @@ def test_the_routes_of_a_certificate_that_has_expired_stay_until_the_next_one_co
     assert (plan.routes.secret_name, plan.routes.redirect) == ("www-tls", True)
 
 
+@pytest.mark.parametrize("held", [broken_secret(), secret()], ids=["expired", "not shown there yet"])
+def test_a_host_on_its_way_to_another_class_keeps_its_routes_until_the_new_ones_show_its_certificate(held):
+    status = {**SHOWN, "ingressClassName": "traefik"}
+    plan = decide(observed(domain=domain(status=status), secret=held, ingress_class="contour"), NOW)
+    assert not plan.leaves_class
+    assert plan.status["ingressClassName"] == "traefik"
+
+
 @pytest.mark.parametrize(
     ("status", "held"),
     [(SHOWN, broken_secret("The Secret holds no certificate.")), (SHOWN, foreign_secret()), ({}, broken_secret())],

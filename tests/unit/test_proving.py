@@ -5,14 +5,16 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from builders import facts, observed
+from builders import domain, facts, observed
 from certward.config import Config
 from certward.kube.cache import Cache
 from certward.plan.domain import proof_due
 from certward.plan.observed import Proof
+from certward.runtime import proving
 from certward.runtime.memory import Memory
 from certward.runtime.proving import Prover
 
@@ -58,3 +60,21 @@ def test_an_entry_that_is_slow_to_fail_is_not_looked_at_without_a_pause(slow_ent
     assert memory.proof.problem
     due = proof_due(observed(proof=memory.proof), leaf, datetime.now(UTC))
     assert due > timedelta(), "or a worker never got away from it"
+
+
+def test_a_host_of_another_class_is_no_laxer_neighbour_and_requests_go_as_the_entry_takes_them(monkeypatch) -> None:
+    cache, asked = Cache(), []
+    for name, class_name in (("old", "contour"), ("lax", "haproxy")):
+        status = {"served": {"minVersion": "TLSv1.0"}, "ingressClassName": class_name}
+        cache.put(domain(name, hostname=f"{name}.example.com", status=status))
+    monkeypatch.setattr(proving, "misdirected", lambda _address, **how: asked.append(how))
+    prover = Prover(
+        Config(),
+        cache,
+        classes=SimpleNamespace(),
+        addresses=SimpleNamespace(is_proxied=lambda _: True),
+        reports=SimpleNamespace(),
+    )
+    engine: Any = SimpleNamespace(engine="HAProxy")
+    prover._misdirection(observed(ingress_class="haproxy"), ("127.0.0.1", 1), engine)
+    assert asked == [{"opened_for": "lax.example.com", "asked_for": "www.example.com", "proxy_protocol": True}]

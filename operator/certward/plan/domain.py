@@ -94,7 +94,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
     # A host that has no HTTPS to lose moves at once. Another one keeps its old routes for a moment after the new ones
     # have shown the certificate: an ingress may take up the listener before what is behind it.
     moving_for = now - observed.proof.at if proven and observed.proof and observed.is_moving else MOVE_SETTLES
-    has_arrived = (proven and moving_for >= MOVE_SETTLES) or facts is None
+    has_arrived = (proven and moving_for >= MOVE_SETTLES) or (facts is None and not kept)
     step, again, order_open, why = _next_step(observed, facts, wanted, attempts, key_type, now)
     if moving_for < MOVE_SETTLES:
         again = min(again, MOVE_SETTLES - moving_for)

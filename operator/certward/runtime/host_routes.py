@@ -101,6 +101,10 @@ class HostRoutes:
                 _say(logging.INFO, domain, f"class {class_.name} serves it now", ingressClass=class_.name)
                 kept = {ref_of(manifest) for manifest in (*rendered.shared, *rendered.own)}
                 self._ensurer.absent(ref for ref in _everything_for(domain) if ref not in kept)
+            elif not memory.is_compared and not observed.is_moving:
+                # What the class was taken for before this process began may have been another controller.
+                its = set(class_.dialect.all_of(domain))
+                self._ensurer.clear(ref for ref in _everything_for(domain) if ref not in its)
             memory.kept = Kept(_said_by(domain), app, plan.routes, time.monotonic())
         except (Blocked, Rejected) as obstacle:  # the latter: an admission webhook or policy does not take a route
             if memory.obstacle != obstacle.message:
@@ -159,8 +163,10 @@ class HostRoutes:
         """Do not route at all what would be open to more than the App says, or be another's."""
         try:
             routable.check(class_.dialect, app, self._cache, challenge_port=self._config.challenge.http01.port)
-        except Blocked:
-            self._ensurer.absent(class_.dialect.all_of(domain))
+        except Blocked as refusal:
+            # Where it is about who may come in, what a former class still serves is open as well.
+            is_open = refusal.reason == "TrustedRangesNotSupported"
+            self._ensurer.absent(_everything_for(domain) if is_open else class_.dialect.all_of(domain))
             raise
 
 

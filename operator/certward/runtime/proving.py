@@ -276,7 +276,9 @@ class Prover:
         other = self._laxer_host(observed)
         if other is None:
             return None
-        if not misdirected(address, opened_for=other, asked_for=probe_name(observed.domain.hostname)):
+        is_proxied = self._addresses.is_proxied(observed.app)
+        asked_for = probe_name(observed.domain.hostname)
+        if not misdirected(address, opened_for=other, asked_for=asked_for, proxy_protocol=is_proxied):
             return None
         return Verdict(
             is_kept=False,
@@ -294,10 +296,12 @@ class Prover:
         return Verdict(is_kept=False, reason="NotServed", message=words, is_lasting=False)
 
     def _laxer_host(self, observed: Observed) -> str | None:
-        """A host of the same App's namespace that is served with older protocol versions; None when there is none."""
+        """A host of the App's namespace that its class serves with older protocol versions; None: there is none."""
         lowest = profiles.versions(observed.profile)[0]
         for domain in self._cache.all(Domain, observed.domain.meta.namespace):
             served = domain.status.get("served") or {}
+            if domain.status.get("ingressClassName") != observed.ingress_class:
+                continue
             if key_of(domain) != key_of(observed.domain) and (served.get("minVersion") or lowest) < lowest:
                 return probe_name(domain.hostname)
         return None
