@@ -204,6 +204,14 @@ INGRESSES: dict[str, tuple[Object, str]] = {
         {"meta": {"annotations": {"traefik.ingress.kubernetes.io/router.tls.domains.0.main": THEIRS}}},
         THEIRS,
     ),
+    "the same, written otherwise": (
+        {"meta": {"annotations": {"traefik.ingress.kubernetes.io/router.TLS.Domains.0.main": THEIRS}}},
+        THEIRS,
+    ),
+    "a redirect from the name without www": (
+        {"meta": {"annotations": {"nginx.ingress.kubernetes.io/from-to-www-redirect": "true"}}},
+        "example.com",
+    ),
     "another annotation": ({"meta": {"annotations": {"nginx.ingress.kubernetes.io/app-root": f"/{THEIRS}"}}}, ""),
     "nothing": ({"spec": {"ingressClassName": "traefik", "defaultBackend": None, "rules": [{"host": OURS}]}}, ""),
     "two hosts": ({"spec": {"rules": [{"host": OURS}, {"host": THEIRS}]}}, THEIRS),
