@@ -1,0 +1,161 @@
+"""What commands write where several people or Apps share something, against an API server of a few lines.
+
+The whole command line is run, in this process. Somebody has to be quicker than the user by one request, and a failure
+has to come half way, which a real API server cannot be brought to; what does not need that is tried on the cluster.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from certward.cli import main
+from certward.cli.errors import Exit
+from dashboard import worlds
+from dashboard.api_server import ApiServer, Body, api_server
+from e2e.bought import Seller, tls_secret
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+TEAM = "team-a"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """Its result; fails where stdout is not one JSON document."""
+        return json.loads(self.out)
+
+
+class Desk:
+    """Somebody who types commands."""
+
+    def __init__(self, server: ApiServer, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        self._kubeconfig = server.kubeconfig(folder)
+
+    def __call__(self, *line: str) -> Told:
+        """Type a command, with nobody there to answer a question."""
+        told = CliRunner().invoke(main.app, [*line, "--kubeconfig", str(self._kubeconfig)], catch_exceptions=False)
+        return Told(told.exit_code, told.stdout, told.stderr)
+
+    def quicker(self, verb: str, plural: str, act: Callable[[], None]) -> None:
+        """Have somebody act just before the first request of a kind."""
+
+        def before(*asked: str) -> None:
+            if asked == (verb, plural):
+                self.server.before = lambda *_: None
+                act()
+
+        self.server.before = before
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    """Two Apps without a hostname."""
+    with api_server(worlds.app("shop", TEAM, NOW), worlds.app("blog", TEAM, NOW)) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(server: ApiServer, tmp_path: Path) -> Desk:
+    return Desk(server, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def seller(tmp_path_factory: pytest.TempPathFactory) -> Seller:
+    return Seller(tmp_path_factory.mktemp("seller"))
+
+
+def with_bought(name: str, *secrets: str) -> Body:
+    """An App with manual certificates."""
+    body = worlds.app(name, TEAM, NOW, automatic=False)
+    body["spec"]["certificates"]["manual"] = [{"secretName": secret} for secret in secrets]
+    return body
+
+
+def files(folder: Path, chain: bytes, key: bytes) -> tuple[str, str]:
+    (folder / "crt").write_bytes(chain)
+    (folder / "key").write_bytes(key)
+    return str(folder / "crt"), str(folder / "key")
+
+
+class Shared:
+    """A Secret that both Apps use for their hostnames."""
+
+    def __init__(self, desk: Desk, seller: Seller) -> None:
+        self.desk, self.seller = desk, seller
+        hostnames = {"blog": "blog.example.com", "shop": "shop.example.com"}
+        served = {"source": "Manual", "secretName": "bought"}
+        desk.server.put(
+            *(with_bought(app, "bought") for app in hostnames),
+            *(worlds.domain(hostname, app, TEAM, NOW, certificate=served) for app, hostname in hostnames.items()),
+            tls_secret("bought", TEAM, *seller.sell([*hostnames.values()])[:2]),
+        )
+
+    def update(self, hostnames: Sequence[str], *options: str) -> Told:
+        chain, key, _ = self.seller.sell(hostnames)
+        told = self.desk("certs", "update", "bought", *files(self.desk.folder, chain, key), *options)
+        kept = base64.b64decode(self.desk.server.get("Secret", TEAM, "bought")["data"]["tls.crt"])
+        assert (kept == chain) is (told.code == Exit.DONE)
+        return told
+
+    def apps(self, what: str) -> list[str]:
+        """The Apps in whose body something stands."""
+        bodies = {app: self.desk.server.get("App", TEAM, app) for app in ("blog", "shop")}
+        return [app for app, body in bodies.items() if what in json.dumps(body)]
+
+
+@pytest.fixture
+def shared(desk: Desk, seller: Seller) -> Shared:
+    return Shared(desk, seller)
+
+
+@pytest.mark.parametrize("options", [(), ("-a", "shop"), ("-a", "blog")])
+@pytest.mark.parametrize("left_out", ["blog.example.com", "shop.example.com"])
+def test_a_certificate_is_not_renewed_by_one_that_leaves_out_a_hostname_of_any_app(
+    shared: Shared, left_out: str, options: tuple[str, ...]
+) -> None:
+    rest = {"blog.example.com", "shop.example.com"} - {left_out}
+    told = shared.update([*rest], *options)
+
+    assert told.code == Exit.USAGE
+    assert f"It does not cover {left_out}, which is served with bought now." in told.err
+    assert shared.update([*rest], *options, "--yes").code == Exit.DONE
+
+
+@pytest.mark.parametrize("options", [(), ("-a", "shop")])
+def test_every_app_of_a_renewed_certificate_is_looked_at(shared: Shared, options: tuple[str, ...]) -> None:
+    told = shared.update(["*.example.com"], *options, "-o", "json")
+
+    assert "Updating certificate bought of blog and shop... done" in told.err
+    assert shared.apps("manual-changed") == ["blog", "shop"]
+    assert (told.data["app"], told.data["apps"]) == ("shop" if options else "blog", ["blog", "shop"])
+    assert told.data["serves"] == ["blog.example.com", "shop.example.com"]
+
+
+def test_a_certificate_is_taken_out_of_the_app_that_is_named(desk: Desk, shared: Shared) -> None:
+    assert desk("certs", "add", *files(desk.folder, *shared.seller.sell(["*.example.com"])[:2]), "-a", "blog").code == 0
+    refused = desk("certs", "remove", "bought", "--yes")
+
+    assert refused.code == Exit.USAGE
+    assert "Which App? Name one by -a. These use bought: blog, shop." in refused.err
+    assert shared.apps('"secretName": "bought"') == ["blog", "shop"]
+
+    told = desk("certs", "remove", "bought", "--yes", "-a", "blog")
+    assert (told.code, shared.apps('"secretName": "bought"')) == (Exit.DONE, ["shop"])
+    assert "There are: wildcard.example.com-manual." in desk("certs", "remove", "bought", "--yes", "-a", "blog").err
+    assert "There is no App news in namespace team-a" in desk("certs", "remove", "bought", "--yes", "-a", "news").err
