@@ -80,6 +80,13 @@ def seller(tmp_path_factory: pytest.TempPathFactory) -> Seller:
     return Seller(tmp_path_factory.mktemp("seller"))
 
 
+def policy(**spec: Any) -> Body:
+    """A TLSPolicy of the App shop alone."""
+    body = worlds.policy("shop", TEAM, NOW, "default")
+    body["spec"] |= spec
+    return body
+
+
 def with_bought(name: str, *secrets: str) -> Body:
     """An App with manual certificates."""
     body = worlds.app(name, TEAM, NOW, automatic=False)
@@ -159,3 +166,49 @@ def test_a_certificate_is_taken_out_of_the_app_that_is_named(desk: Desk, shared:
     assert (told.code, shared.apps('"secretName": "bought"')) == (Exit.DONE, ["shop"])
     assert "There are: wildcard.example.com-manual." in desk("certs", "remove", "bought", "--yes", "-a", "blog").err
     assert "There is no App news in namespace team-a" in desk("certs", "remove", "bought", "--yes", "-a", "news").err
+
+
+def test_a_profile_is_set_beside_what_else_a_policy_says(server: ApiServer, desk: Desk) -> None:
+    server.put(policy(revision="2018-06", hsts={"maxAge": 300}))
+    shown = desk("tls", "set", "modern", "-a", "shop", "--dry-run", "-o", "json")
+    assert shown.data["spec"] == {"profile": "modern"}
+
+    assert desk("tls", "set", "modern", "-a", "shop", "--revision", "2026-11", "--yes").code == Exit.DONE
+    spec = server.get("TLSPolicy", TEAM, "shop")["spec"]
+    assert (spec["profile"], spec["revision"], spec["hsts"]) == ("modern", "2026-11", {"maxAge": 300})
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before the last look", "after it"])
+@pytest.mark.parametrize("line", ["set modern", "unset"])
+def test_a_policy_that_somebody_changes_meanwhile_is_left_as_it_is(
+    server: ApiServer, desk: Desk, line: str, is_late: bool
+) -> None:
+    server.put(policy())
+    last = "delete" if line == "unset" else "patch"
+    both = [{"kind": "App", "name": name} for name in ("shop", "blog")]
+    theirs = policy(targetRefs=both, hsts={"maxAge": 300})
+    desk.quicker(last if is_late else "get", "tlspolicies", lambda: server.put(theirs))
+    told = desk("tls", *line.split(), "-a", "shop", "--yes")
+
+    assert told.code == Exit.FAILED
+    assert "TLSPolicy shop was changed" in told.err
+    assert "then try again" in told.err
+    assert server.get("TLSPolicy", TEAM, "shop")["spec"] == theirs["spec"]
+
+
+@pytest.mark.parametrize("line", ["set modern", "unset"])
+def test_a_status_that_is_written_meanwhile_stops_nobody(server: ApiServer, desk: Desk, line: str) -> None:
+    server.put(policy())
+    desk.quicker("get", "tlspolicies", lambda: server.change("TLSPolicy", TEAM, "shop", status={"apps": {}}))
+
+    assert desk("tls", *line.split(), "-a", "shop", "--yes").code == Exit.DONE
+    kept = server.objects.get(("tlspolicies", TEAM, "shop"))
+    assert (kept and kept["spec"]["profile"]) == (None if line == "unset" else "modern")
+
+
+def test_a_policy_that_is_gone_meanwhile_is_not_made_again(server: ApiServer, desk: Desk) -> None:
+    server.put(policy())
+    desk.quicker("get", "tlspolicies", lambda: server.drop("TLSPolicy", TEAM, "shop"))
+
+    assert "was changed or deleted by somebody else" in desk("tls", "set", "modern", "-a", "shop", "--yes").err
+    assert ("tlspolicies", TEAM, "shop") not in server.objects
