@@ -212,3 +212,18 @@ def test_a_policy_that_is_gone_meanwhile_is_not_made_again(server: ApiServer, de
 
     assert "was changed or deleted by somebody else" in desk("tls", "set", "modern", "-a", "shop", "--yes").err
     assert ("tlspolicies", TEAM, "shop") not in server.objects
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_hostname_that_comes_while_an_app_is_moved_is_moved_with_it(server: ApiServer, desk: Desk, form: str) -> None:
+    server.put(with_bought("shop"), worlds.domain("www.example.com", "shop", TEAM, NOW))
+    late = worlds.domain("late.example.com", "shop", TEAM, NOW)
+    desk.quicker("patch", "apps", lambda: server.put(late))
+    told = desk("certs", "migrate", "-a", "shop", "--yes", "-o", form)
+
+    assert told.code == Exit.DONE
+    if form == "table":
+        assert "late.example.com" in told.out
+    else:
+        moved = {one["hostname"]: (one["before"], one["migrated"]) for one in told.data["domains"]}
+        assert moved == dict.fromkeys(("late.example.com", "www.example.com"), ({"issuer": ""}, True))
