@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from certward.cli import main
@@ -227,3 +228,24 @@ def test_a_hostname_that_comes_while_an_app_is_moved_is_moved_with_it(server: Ap
     else:
         moved = {one["hostname"]: (one["before"], one["migrated"]) for one in told.data["domains"]}
         assert moved == dict.fromkeys(("late.example.com", "www.example.com"), ({"issuer": ""}, True))
+
+
+def test_what_would_be_added_is_one_document(desk: Desk) -> None:
+    add = ("domains", "add", "-a", "shop", "--dry-run", "-o")
+    one, several = desk(*add, "json", "a.example.com"), desk(*add, "json", "a.example.com", "b.example.com")
+
+    assert (one.data["kind"], one.data["spec"]["hostname"]) == ("Domain", "a.example.com")
+    assert (several.data["apiVersion"], several.data["kind"]) == ("v1", "List")
+    assert [item["spec"]["hostname"] for item in several.data["items"]] == ["a.example.com", "b.example.com"]
+    stream = desk(*add, "yaml", "a.example.com", "b.example.com").out
+    assert list(yaml.safe_load_all(stream)) == several.data["items"]
+
+
+def test_what_would_be_removed_is_told_to_programs(server: ApiServer, desk: Desk) -> None:
+    server.put(worlds.domain("a.example.com", "shop", TEAM, NOW))
+    remove = ("domains", "remove", "a.example.com", "--yes")
+    told = {"name": "a-example-com", "hostname": "a.example.com"}
+
+    assert desk(*remove, "--dry-run").out == "kubectl delete domain a-example-com -n team-a\n"
+    assert desk(*remove, "--dry-run", "-o", "json").data == [{**told, "removed": False}]
+    assert desk(*remove, "-o", "json").data == [{**told, "removed": True}]

@@ -86,20 +86,21 @@ def add(
     if not dry_run:
         _refuse_duplicates(session, wanted)
         changes.warn_of_git(session, body)
-    for hostname in wanted:
-        manifest = {
+    manifests = [
+        {
             "apiVersion": API_VERSION,
             "kind": "Domain",
             "metadata": {"name": name or domain_name(hostname), "namespace": session.namespace},
             "spec": {"hostname": hostname, "appRef": {"name": app.meta.name}},
         }
-        if dry_run:
-            changes.show(session, manifest)
-            continue
+        for hostname in wanted
+    ]
+    if dry_run:
+        changes.show(session, *manifests)
+        return Exit.DONE
+    for hostname, manifest in zip(wanted, manifests, strict=True):
         session.api.create(manifest)
         session.out.say(f"Adding {hostname} to {app.meta.name}... done")
-    if dry_run:
-        return 0
     return _tell_added(session, wanted, is_automatic=app.is_automatic, seconds=timeout, is_waiting=wait)
 
 
@@ -110,14 +111,19 @@ def remove(session: Session, names: KNOWN, *, yes: changes.YES = False, dry_run:
     if dry_run:
         for domain in found:
             session.out.line(f"kubectl delete domain {domain.meta.name} -n {domain.meta.namespace}")
+        _tell_removed(session, found, is_removed=False)
         return
     shown = ", ".join(domain.hostname for domain in found)
     changes.confirm(session, f"{shown}: stop serving it and delete its automatic certificate?", is_yes=yes)
     for domain in found:
         session.api.delete("Domain", domain.meta.namespace, domain.meta.name, uid=domain.meta.uid)
         session.out.say(f"Removing {domain.hostname} from {domain.app}... done")
+    _tell_removed(session, found, is_removed=True)
+
+
+def _tell_removed(session: Session, found: Sequence[Domain], *, is_removed: bool) -> None:
     if not session.out.is_table:
-        session.out.data([{"name": one.meta.name, "hostname": one.hostname, "removed": True} for one in found])
+        session.out.data([{"name": one.meta.name, "hostname": one.hostname, "removed": is_removed} for one in found])
 
 
 def find(session: Session, name: str) -> Domain:
