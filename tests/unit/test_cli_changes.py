@@ -249,3 +249,82 @@ def test_what_would_be_removed_is_told_to_programs(server: ApiServer, desk: Desk
     assert desk(*remove, "--dry-run").out == "kubectl delete domain a-example-com -n team-a\n"
     assert desk(*remove, "--dry-run", "-o", "json").data == [{**told, "removed": False}]
     assert desk(*remove, "-o", "json").data == [{**told, "removed": True}]
+
+
+def hostnames(server: ApiServer) -> dict[str, str]:
+    """The hostnames of all Domains by their names."""
+    found = [body for (plural, *_), body in server.objects.items() if plural == "domains"]
+    return {body["metadata"]["name"]: body["spec"]["hostname"] for body in found}
+
+
+def test_adding_that_failed_half_way_can_be_repeated(server: ApiServer, desk: Desk) -> None:
+    add = ("domains", "add", "a.example.com", "b.example.com", "-a", "shop")
+    server.put(worlds.domain("late.example.com", "blog", TEAM, NOW))
+    other = worlds.domain("late.example.com", "blog", TEAM, NOW)
+    other["metadata"]["name"] = "b-example-com"
+
+    def somebody() -> None:
+        desk.quicker("create", "domains", lambda: server.put(other))
+
+    desk.quicker("create", "domains", somebody)
+    assert desk(*add).code == Exit.FAILED
+    assert "a.example.com" in hostnames(server).values()
+    again = desk(*add)
+
+    assert again.code == Exit.DONE
+    assert "a.example.com is there already: Domain a-example-com of App shop; passed over." in again.err
+    assert "Adding b.example.com to shop... done" in again.err
+    assert "Adding a.example.com" not in again.err
+
+
+@pytest.mark.parametrize(
+    ("hostname", "options", "told"),
+    [
+        ("theirs.example.com", (), "of App blog."),
+        ("ours.example.com", ("--name", "other"), "Domain ours-example-com of App shop."),
+        ("goes.example.com", (), "which is being deleted. Add it again once that is gone."),
+        ("new.example.com", ("--name", "ours-example-com"), "is there already, for ours.example.com. Choose another"),
+    ],
+)
+def test_what_cannot_be_added_is_refused_before_anything_is(
+    server: ApiServer, desk: Desk, hostname: str, options: tuple[str, ...], told: str
+) -> None:
+    goes = worlds.domain("goes.example.com", "shop", TEAM, NOW)
+    goes["metadata"]["deletionTimestamp"] = "2026-11-23T12:00:00Z"
+    ours, theirs = (worlds.domain(f"{of}.example.com", of, TEAM, NOW) for of in ("ours", "theirs"))
+    ours["spec"]["appRef"]["name"], theirs["spec"]["appRef"]["name"] = "shop", "blog"
+    server.put(goes, ours, theirs)
+    names = [hostname] if options else ["first.example.com", hostname]
+    refused = desk("domains", "add", *names, *options, "-a", "shop")
+
+    assert refused.code == Exit.FAILED
+    assert told in refused.err
+    assert len(hostnames(server)) == 3
+
+
+def test_hostnames_that_come_to_the_same_name_are_both_added(server: ApiServer, desk: Desk) -> None:
+    server.put(worlds.domain("wildcard.example.com", "shop", TEAM, NOW))
+    told = desk("domains", "add", "a-b.example.com", "a.b.example.com", "*.example.com", "-a", "shop")
+
+    assert told.code == Exit.DONE
+    found = {hostname: name for name, hostname in hostnames(server).items()}
+    assert found["a-b.example.com"] == "a-b-example-com"
+    assert found["a.b.example.com"].startswith("a-b-example-com-")
+    assert found["*.example.com"].startswith("wildcard-example-com-")
+
+
+def test_of_several_domains_with_a_hostname_none_is_removed_unnamed(server: ApiServer, desk: Desk) -> None:
+    second = worlds.domain("www.example.com", "blog", TEAM, NOW)
+    second["metadata"] |= {"name": "second", "uid": "second"}
+    server.put(worlds.domain("www.example.com", "shop", TEAM, NOW), second)
+    remove = ("domains", "remove", "--yes", "-o", "json")
+    refused = desk(*remove, "www.example.com")
+
+    assert refused.code == Exit.USAGE
+    assert "give the name of one: second (of App blog), www-example-com (of App shop)." in refused.err
+    assert set(hostnames(server)) == {"second", "www-example-com"}
+
+    removed = desk(*remove, "second", "second").data
+    assert [one["name"] for one in removed] == ["second"]
+    assert desk(*remove, "www.example.com", "www-example-com").data[0]["name"] == "www-example-com"
+    assert hostnames(server) == {}
