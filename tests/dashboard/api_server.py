@@ -24,6 +24,7 @@ _PLURALS = {
     "Domain": "domains",
     "TLSPolicy": "tlspolicies",
     "ConfigMap": "configmaps",
+    "Secret": "secrets",
     "Namespace": "namespaces",
 }
 _KINDS = {plural: kind for kind, plural in _PLURALS.items()}

@@ -53,7 +53,7 @@ def test_from_nothing_to_a_certificate_and_back(cluster: Cluster, plugin: Plugin
     assert f"Adding {a} to shop... done" in added.err
     assert ["Domain", "App", "Record Type", "DNS Target", "Status"] in added.rows
     assert {domain["spec"]["hostname"] for domain in observer.domains(cluster, plugin.namespace).values()} == {a, b}
-    assert f"{a} is there already" in plugin("domains", "add", a, code=1).err
+    assert f"{a} is there already" in plugin("domains", "add", a).err  # a line can be repeated
 
     [before] = plugin.json("certs", "auto")
     assert (before["app"], before["automatic"], before["nextRenewal"]) == ("shop", False, None)

@@ -46,10 +46,11 @@ def test_all_is_well(cluster: Cluster) -> None:
     assert code == 0
     assert broken(checks) == set()
     # There are no pods here, and nobody has given Traefik a strict default.
-    others = {name for name, check in checks.items() if check["verdict"] != "ok"} - {"Domains", "Renewals"}
+    others = {name for name, check in checks.items() if check["verdict"] != "ok"} - {"Domains", "Renewals", "TLS floor"}
     assert others == {"Deployment", "Strict default"}
     assert "Kubernetes v1." in checks["Cluster"]["message"]
     assert "certward-0 works since 20" in checks["Lease"]["message"]
+    assert "tls.floor" in checks["TLS floor"]["message"]
     assert "has every right that it needs" in checks["Rights"]["message"]
     assert checks["Default class"]["message"] == "Apps that name no class are routed by traefik."
     assert "Issuer pebble answers, from here." in checks["CA"]["message"]

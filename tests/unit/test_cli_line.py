@@ -155,15 +155,29 @@ def test_kubectl_completes_lines() -> None:
     ],
 )
 def test_names_of_domains(hostname: str, name: str) -> None:
-    assert domains.domain_name(hostname) == name
+    assert domains.domain_name(hostname, {}) == name
+    assert domains.domain_name(hostname, {name: hostname}) == name
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("a-b.example.com", "a.b.example.com"), ("*.example.com", "wildcard.example.com")],
+)
+def test_hostnames_that_come_to_the_same_name_have_names_of_their_own(first: str, second: str) -> None:
+    plain = domains.domain_name(first, {})
+    name = domains.domain_name(second, {plain: first})
+
+    assert domains.domain_name(second, {}) == plain
+    assert name.startswith(f"{plain}-")
+    assert len(name) == len(plain) + 9
 
 
 def test_long_hostnames_that_begin_alike_have_names_of_their_own() -> None:
-    names = [domains.domain_name(f"{'a' * 60}.{end}.example.com") for end in "abc"]
+    names = [domains.domain_name(f"{'a' * 60}.{end}.example.com", {}) for end in "abc"]
 
     assert len(set(names)) == 3
     assert {len(name) for name in names} == {63}
-    assert names[0] == domains.domain_name(f"{'a' * 60}.a.example.com")
+    assert names[0] == domains.domain_name(f"{'a' * 60}.a.example.com", {})
 
 
 @pytest.mark.parametrize(

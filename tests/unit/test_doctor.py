@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from builders import DAY, NOW, domain
+from builders import DAY, NOW, app, domain
 from certward.acme.directory import DirectoryLook
 from certward.cli.doctor import of_ingress, of_operator, of_outside
 from certward.cli.doctor.rights import NEEDS, Need, in_words
 from certward.cli.findings import Finding, Unseen, Verdict
 from certward.cli.seeing import without_files
-from certward.model.resources import format_time
+from certward.model.policy import DefaultChange, Rules
+from certward.model.resources import App, format_time
+from certward.names import ANNOTATION_DEFAULT_REVISION
 from certward.render.registry import DIALECTS
 
 UNSEEN = Unseen("you may not")
@@ -60,6 +62,15 @@ def at(name: str, state: str, **status: Any) -> Any:
     return domain(name, status={"state": state, **status})
 
 
+def pinned(revision: str, name: str = "shop", *, age: int = 1) -> App:
+    """An App of so many days that is pinned to a revision."""
+    of = {"annotations": {ANNOTATION_DEFAULT_REVISION: revision}, "created_at": NOW - age * DAY}
+    return app(name, of=of)
+
+
+#: The default was 2018-06 until 100 days ago.
+HISTORY = (DefaultChange(NOW - 1000 * DAY, "2018-06"), DefaultChange(NOW - 100 * DAY, "2026-11"))
+RULES = Rules("2026-11", HISTORY)
 WAITS = pod(state={"waiting": {"reason": "CrashLoopBackOff"}})
 RESTARTED = pod(restartCount=4, state={"running": {}}, lastState={"terminated": {"exitCode": 137}})
 OVERDUE = {"conditions": [{"type": "RenewalOverdue", "status": "True"}]}
@@ -160,6 +171,26 @@ CASES: dict[str, tuple[Finding, Verdict, str, str]] = {
         "Anybody may.",
         "hostnames",
     ),
+    "a floor": (
+        op.floor(Rules("2026-11", HISTORY, "TLSv1.2"), [pinned("2018-06")], "here"),
+        YES,
+        "beneath TLSv1.2",
+        "",
+    ),
+    "no floor": (op.floor(RULES, [app(), pinned("2026-11")], "here"), YES, "No tls.floor is set; no App here is", ""),
+    "no floor and an old App with its own default": (
+        op.floor(RULES, [pinned("2018-06", age=800)], "here"),
+        YES,
+        "",
+        "",
+    ),
+    "no floor and Apps pinned back": (
+        op.floor(RULES, [pinned("2018-06"), pinned("2017-09", "blog", age=800), pinned("x", "typo")], "here"),
+        WARNS,
+        "No tls.floor is set, and team-a/blog and team-a/shop are pinned to an older TLS revision",
+        "tls upgrade",
+    ),
+    "floor unseen": (op.floor(UNSEEN, [], "here"), BLIND, "you may not", ""),
     "configuration unseen": (op.configuration(UNSEEN, "", None, None), BLIND, "you may not", ""),
     "Traefik": (
         ing.engine("t", DIALECTS["traefik"].capabilities, is_used=True),

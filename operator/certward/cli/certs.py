@@ -1,5 +1,6 @@
 """`certs`: the certificates of an App, automatic and manual, and the manual ones brought in, renewed, taken out."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -139,10 +140,13 @@ def update(
     chain: CHAIN = None,
     yes: changes.YES = False,
 ) -> int:
-    """Renew a certificate that you brought along, from PEM files. It is checked before anything is sent."""
+    """Renew a certificate that you brought along, from PEM files.
+
+    It is checked before anything is sent, for the hostnames of every App that uses it.
+    """
     now = datetime.now(UTC)
     pair = manual.read_files(certificate, key, chain or (), now)
-    app, views = manual.app_and_domains(session, _object_with(session, name))
+    apps, views = manual.apps_and_domains(session, _objects_with(session, name))
     covered = manual.covered(pair.facts.hostnames, views)
     manual.tell(session, pair.facts, covered, views, now)
     lost = [view for view in manual.served_with(name, views) if view not in covered]
@@ -150,8 +154,9 @@ def update(
         shown = words.listed([view.domain.hostname for view in lost])
         changes.confirm(session, f"It does not cover {shown}, which is served with {name} now. Go on?", is_yes=yes)
     manual.replace(session, name, pair)
-    manual.nudge(session, app)
-    session.out.say(f"Updating certificate {name} of {app.meta.name}... done")
+    for app in apps:
+        manual.nudge(session, app)
+    session.out.say(f"Updating certificate {name} of {words.listed([app.meta.name for app in apps])}... done")
     _tell(session, name)
     return Exit.DONE
 
@@ -191,23 +196,57 @@ def remove(
 
 
 def _tell(session: Session, name: str) -> None:
-    """A certificate as it is now, for programs."""
+    """A certificate as it is now, for programs; where several Apps use it, with what it serves of all of them."""
     if session.out.is_table:
         return
-    app, views = manual.app_and_domains(session, _object_with(session, name))
-    session.out.data(next(row.data() for row in certificates.rows_of(session, app, views) if row.name == name))
+    apps, views = manual.apps_and_domains(session, _objects_with(session, name))
+    rows = [row for app in apps for row in certificates.rows_of(session, app, views)]
+    own = [row for row in rows if row.name == name and row.kind == "Manual"]
+    meant = next((row for row in own if row.app == session.flags.app), own[0])
+    session.out.data(
+        {
+            **meant.data(),
+            "apps": [row.app for row in own],
+            "serves": [hostname for row in own for hostname in row.serves],
+        }
+    )
 
 
 def _object_with(session: Session, name: str) -> Data:
-    """The App that has a manual certificate of that name: the one that is meant, or whichever in the namespace."""
-    bodies = [session.app_object()] if session.flags.app else session.api.list("App", session.one_namespace())
-    names = {entry["secretName"]: body for body in bodies for entry in manual.entries(body)}
-    if name in names:
-        return names[name]
-    there = words.listed(sorted(names)) or "none at all"
+    """The App that has a manual certificate of that name: the one that is meant, or the only one in the namespace.
+
+    Raises:
+        CliError: there is none, or -a is needed to tell which.
+    """
+    found = {body["metadata"]["name"]: body for body in _objects_with(session, name)}
+    if session.flags.app:
+        return found[session.flags.app]
+    if len(found) > 1:
+        raise usage(f"Which App? Name one by -a. These use {name}: {', '.join(found)}.")
+    return next(iter(found.values()))
+
+
+def _objects_with(session: Session, name: str) -> list[Data]:
+    """Every App in the namespace that has a manual certificate of that name, by their names.
+
+    Raises:
+        CliError: there is none, or the one that is named by -a has no such certificate.
+    """
+    bodies = session.api.list("App", session.one_namespace())
+    meant = [body for body in bodies if session.flags.app in (None, body["metadata"]["name"])]
+    if session.flags.app and not meant:
+        session.app_object()  # says that it is not there, and which are
+    if name in _names_in(meant):
+        found = [body for body in bodies if name in _names_in([body])]
+        return sorted(found, key=lambda body: str(body["metadata"]["name"]))
+    there = words.listed(sorted(_names_in(meant))) or "none at all"
     automatic = (
         f"{name} is an automatic certificate; it comes and goes with its hostname. " if name.endswith("-tls") else ""
     )
     raise not_found(
         f"There is no manual certificate {name} in namespace {session.namespace}. {automatic}There are: {there}."
     )
+
+
+def _names_in(bodies: Sequence[Data]) -> set[str]:
+    return {str(entry["secretName"]) for body in bodies for entry in manual.entries(body)}

@@ -67,14 +67,16 @@ def partial(body: Object, change: Mapping[str, Any]) -> Object:
     }
 
 
-def show(session: Session, manifest: Object) -> None:
-    """Print what would be written."""
+def show(session: Session, *manifests: Object) -> None:
+    """Print what would be written; as JSON in one document, a List of several as `kubectl get -o json` has it."""
     if session.flags.output is Format.JSON:
-        session.out.data(manifest)
+        is_one = len(manifests) == 1
+        session.out.data(manifests[0] if is_one else {"apiVersion": "v1", "kind": "List", "items": list(manifests)})
         return
     import yaml
 
-    session.out.stdout.write(f"---\n{yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)}")
+    for manifest in manifests:
+        session.out.stdout.write(f"---\n{yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)}")
 
 
 def warn_of_git(session: Session, body: Object) -> None:

@@ -1,6 +1,6 @@
 """`domains`: the hostnames of an App, and the DNS record that each of them needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -83,48 +83,60 @@ def add(
             raise usage(f"{hostname}: {problem}")
     body = session.app_object()
     app = read_one(App, body)
-    if not dry_run:
-        _refuse_duplicates(session, wanted)
+    there = session.domains()
+    new = wanted if dry_run else _not_there(session, wanted, there, app, name)
+    taken = {domain.meta.name: domain.hostname for domain in there}
+    manifests = []
+    for hostname in new:
+        chosen = name or domain_name(hostname, taken)
+        if taken.setdefault(chosen, hostname) != hostname:
+            raise failed(f"Domain {chosen} is there already, for {taken[chosen]}. Choose another --name.")
+        manifests.append(
+            {
+                "apiVersion": API_VERSION,
+                "kind": "Domain",
+                "metadata": {"name": chosen, "namespace": session.namespace},
+                "spec": {"hostname": hostname, "appRef": {"name": app.meta.name}},
+            }
+        )
+    if dry_run:
+        changes.show(session, *manifests)
+        return Exit.DONE
+    if manifests:
         changes.warn_of_git(session, body)
-    for hostname in wanted:
-        manifest = {
-            "apiVersion": API_VERSION,
-            "kind": "Domain",
-            "metadata": {"name": name or domain_name(hostname), "namespace": session.namespace},
-            "spec": {"hostname": hostname, "appRef": {"name": app.meta.name}},
-        }
-        if dry_run:
-            changes.show(session, manifest)
-            continue
+    for hostname, manifest in zip(new, manifests, strict=True):
         session.api.create(manifest)
         session.out.say(f"Adding {hostname} to {app.meta.name}... done")
-    if dry_run:
-        return 0
     return _tell_added(session, wanted, is_automatic=app.is_automatic, seconds=timeout, is_waiting=wait)
 
 
 @command(group, "remove", "domains remove www.example.com")
 def remove(session: Session, names: KNOWN, *, yes: changes.YES = False, dry_run: changes.DRY_RUN = False) -> None:
     """Take a hostname from an App. It is not served any more, and its automatic certificate is deleted."""
-    found = [find(session, name) for name in dict.fromkeys(names)]
+    found = list({domain.meta.name: domain for domain in (find(session, name) for name in names)}.values())
     if dry_run:
         for domain in found:
             session.out.line(f"kubectl delete domain {domain.meta.name} -n {domain.meta.namespace}")
+        _tell_removed(session, found, is_removed=False)
         return
     shown = ", ".join(domain.hostname for domain in found)
     changes.confirm(session, f"{shown}: stop serving it and delete its automatic certificate?", is_yes=yes)
     for domain in found:
         session.api.delete("Domain", domain.meta.namespace, domain.meta.name, uid=domain.meta.uid)
         session.out.say(f"Removing {domain.hostname} from {domain.app}... done")
+    _tell_removed(session, found, is_removed=True)
+
+
+def _tell_removed(session: Session, found: Sequence[Domain], *, is_removed: bool) -> None:
     if not session.out.is_table:
-        session.out.data([{"name": one.meta.name, "hostname": one.hostname, "removed": True} for one in found])
+        session.out.data([{"name": one.meta.name, "hostname": one.hostname, "removed": is_removed} for one in found])
 
 
 def find(session: Session, name: str) -> Domain:
     """The Domain in the namespace that has this hostname or name; of the App named by -a, if one is.
 
     Raises:
-        CliError: there is none.
+        CliError: there is none, or several Domains have the hostname.
     """
     session.one_namespace()
     there = session.domains()
@@ -134,13 +146,22 @@ def find(session: Session, name: str) -> Domain:
     if not found:
         shown = ", ".join(sorted(one.hostname for one in there)[:20]) or "none at all"
         raise not_found(f"There is no domain {name} in namespace {session.namespace}; there are: {shown}.")
+    if len(found) > 1:
+        shown = ", ".join(sorted(f"{one.meta.name} (of App {one.app})" for one in found))
+        raise usage(f"Which Domain? Several have the hostname {name}; give the name of one: {shown}.")
     return found[0]
 
 
-def domain_name(hostname: str) -> str:
-    """A name for the Domain of a hostname: short enough for a label, the same for the same hostname."""
+def domain_name(hostname: str, taken: Mapping[str, str]) -> str:
+    """A name for the Domain of a hostname: short enough for a label, and the plain one wherever that can be had.
+
+    Args:
+        hostname: of the Domain.
+        taken: the hostnames of Domains by their names. Different hostnames can come to the same plain name, such as
+            a-b.example.com and a.b.example.com; of these the later one has a hash at its end.
+    """
     name = hostname.replace("*.", "wildcard-", 1).replace(".", "-")
-    if len(name) <= _LONGEST:
+    if len(name) <= _LONGEST and taken.get(name, hostname) == hostname:
         return name
     import hashlib
 
@@ -150,10 +171,24 @@ def domain_name(hostname: str) -> str:
 _LONGEST = 63
 
 
-def _refuse_duplicates(session: Session, wanted: Sequence[str]) -> None:
-    for domain in session.domains():
-        if domain.hostname in wanted:
-            raise failed(f"{domain.hostname} is there already: Domain {domain.meta.name} of App {domain.app}.")
+def _not_there(session: Session, wanted: Sequence[str], there: Sequence[Domain], app: App, name: str) -> Sequence[str]:
+    """The hostnames that are still to be added; those that the App has are passed over, so that a line can be repeated.
+
+    Raises:
+        CliError: one is another App's, goes just now, or is to have another name than it has.
+    """
+    had = set()
+    for domain in there:
+        if domain.hostname not in wanted:
+            continue
+        told = f"{domain.hostname} is there already: Domain {domain.meta.name} of App {domain.app}"
+        if domain.meta.is_deleting:
+            raise failed(f"{told}, which is being deleted. Add it again once that is gone.")
+        if domain.app != app.meta.name or name not in ("", domain.meta.name):
+            raise failed(f"{told}.")
+        session.out.say(f"{told}; passed over.")
+        had.add(domain.hostname)
+    return [hostname for hostname in wanted if hostname not in had]
 
 
 def _tell_added(session: Session, added: Sequence[str], *, is_automatic: bool, seconds: int, is_waiting: bool) -> int:

@@ -27,8 +27,14 @@ _LOOK_AGAIN = f"{GROUP}/manual-changed"
 
 def app_and_domains(session: Session, body: Object) -> tuple[App, list[DomainView]]:
     """The App and its Domains."""
-    app = read_one(App, body)
-    return app, [DomainView(domain) for domain in session.domains([app])]
+    [app], views = apps_and_domains(session, [body])
+    return app, views
+
+
+def apps_and_domains(session: Session, bodies: Sequence[Object]) -> tuple[list[App], list[DomainView]]:
+    """Some Apps and the Domains of all of them."""
+    apps = [read_one(App, body) for body in bodies]
+    return apps, [DomainView(domain) for domain in session.domains(apps)]
 
 
 def entries(body: Object) -> list[Object]:

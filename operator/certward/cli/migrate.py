@@ -73,6 +73,8 @@ def migrate(
     _step(session, 3, "Having certificates issued and served")
     waiting = Wait(session, lambda view: view.domain.app == app.meta.name, seconds=timeout)
     ended = waiting.run(is_issued, "every hostname is served with its automatic certificate")
+    # Hostnames that the App was given meanwhile were served with nothing before.
+    before = {view.domain.hostname: Shown("", None) for view in ended.views} | before
     if ended.why:
         tell(session, ended)
         session.out.say("Nothing is lost: what was served is served. When it is mended, run this again.")
@@ -206,7 +208,6 @@ def _result(
     domains: list[Data] = [
         {**view.data(), "before": {"issuer": before[view.domain.hostname].issuer}, "migrated": is_issued(view)}
         for view in views
-        if view.domain.hostname in before
     ]
     session.out.data(
         {"app": app.meta.name, "namespace": app.meta.namespace, "domains": domains, "removed": list(removed)}

@@ -48,7 +48,9 @@ def set_profile(
         impacts.tell(session, [effect])
         impacts.ask(session, f"Serve {app.meta.name} with profile {profile}?", effect.lost, is_yes=yes)
     if own is not None:
-        is_written = changes.patch(session, own, {"spec": manifest["spec"]}, is_dry_run=dry_run)
+        change = {"profile": profile, **({"revision": revision} if revision else {})}
+        body = own if dry_run else _unchanged(session, own)
+        is_written = changes.patch(session, body, {"spec": change}, is_dry_run=dry_run, is_locked=True)
     else:
         is_written = changes.create(session, manifest, is_dry_run=dry_run)
     if not is_written:
@@ -85,8 +87,9 @@ def unset_profile(
     impacts.tell(session, [effect])
     name = own["metadata"]["name"]
     impacts.ask(session, f"Delete TLSPolicy {name}?", effect.lost, is_yes=yes)
+    meta = _unchanged(session, own)["metadata"]
     changes.warn_of_git(session, own)
-    session.api.delete("TLSPolicy", session.namespace, name, uid=own["metadata"]["uid"])
+    session.api.delete("TLSPolicy", session.namespace, name, uid=meta["uid"], version=meta["resourceVersion"])
     session.out.say(f"Deleting TLSPolicy {name}... done")
     if not session.out.is_table:
         session.out.data({"policy": name, "removed": True, **impacts.data(effect)})
@@ -124,6 +127,24 @@ def own_of(app: App, bodies: Sequence[Object]) -> Object | None:
     """The TLSPolicy that names this App and no other; of several the oldest, which is the one in force."""
     own = [body for body in bodies if _targets(body) == [app.meta.name]]
     return min(own, key=lambda body: (body["metadata"]["creationTimestamp"], body["metadata"]["name"]), default=None)
+
+
+def _unchanged(session: Session, own: Object) -> Object:
+    """A TLSPolicy as it is now, with the version that a write is to be locked to.
+
+    The operator may have written its status while the user thought about the question; that changes nothing of it.
+
+    Raises:
+        CliError: somebody has changed it since it was read.
+    """
+    name = own["metadata"]["name"]
+    now = session.api.get("TLSPolicy", session.namespace, name) or {"metadata": {}}
+    if any(now["metadata"].get(field) != own["metadata"].get(field) for field in ("uid", "generation")):
+        raise failed(
+            f"TLSPolicy {name} was changed or deleted by somebody else at the same time. Nothing was done; look at it, "
+            "then try again."
+        )
+    return {**own, "metadata": now["metadata"]}
 
 
 def _targets(body: Object) -> list[str] | None:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from certward.acme.directory import DirectoryLook, look_at_directory
-from certward.cli import classes
+from certward.cli import classes, defaults
 from certward.cli.api import Api, Object
 from certward.cli.context import Session, read
 from certward.cli.doctor import of_ingress, of_operator, of_outside
@@ -21,7 +21,7 @@ from certward.cli.seeing import CONFIG_MAP, configuration_text, is_file, list_an
 from certward.config import Config, IssuerConfig, parse
 from certward.errors import ConfigError
 from certward.model.resources import App, Domain, parse_time
-from certward.names import GROUP, VERSION
+from certward.names import DEFAULTS_CONFIGMAP, GROUP, VERSION
 from certward.plan.shards import lease_name
 
 _PLURALS: Final = ("apps", "domains", "tlspolicies")
@@ -69,6 +69,7 @@ def examine(session: Session, namespace: str) -> Iterator[Check]:
     changed_at = _changed_at(api, namespace) if isinstance(text, str) else None
     dangers = () if isinstance(config, Unseen) else config.warnings()
     yield Check("Configuration", of_operator.configuration(text, problem, changed_at, _started_at(pods), dangers))
+    yield Check("TLS floor", _floor(session, namespace))
     yield from _classes(session, config)
     yield from _issuers(config, text)
     yield Check("Clock", of_outside.clock("the API server", date, at))
@@ -196,6 +197,17 @@ def _started_at(pods: Sequence[Object] | Unseen) -> datetime | None:
         if (container.get("state") or {}).get("running")
     ]
     return min(times, default=None)
+
+
+def _floor(session: Session, namespace: str) -> Finding:
+    known = defaults.read(session, namespace)
+    unread = Unseen(f"ConfigMap {DEFAULTS_CONFIGMAP} in namespace {namespace} cannot be read")
+    apps, where = see(lambda: session.api.list("App", "")), "in all namespaces"
+    if isinstance(apps, Unseen):
+        apps, where = see(lambda: session.api.list("App", session.namespace)), f"in namespace {session.namespace}"
+    if isinstance(apps, Unseen):
+        return not_looked_at(f"Apps: {apps.why}.")
+    return of_operator.floor(known.rules if known.is_known else unread, read(App, apps), where)
 
 
 def _classes(session: Session, config: Config | Unseen) -> Iterator[Check]:

@@ -1,14 +1,17 @@
 """What is said of the operator: its definitions, rights, Lease, Deployment and configuration. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from certward.cli.findings import Finding, Unseen, Verdict, broken, not_looked_at, ok, warning
 from certward.cli.words import are, listed, span
 from certward.model.conditions import is_true
-from certward.model.resources import format_time, parse_time
-from certward.names import VERSION
+from certward.model.policy import Rules, pinned_revision
+from certward.model.profiles import REVISIONS
+from certward.model.resources import App, format_time, parse_time
+from certward.names import ANNOTATION_DEFAULT_REVISION, VERSION
 from certward.plan.shards import in_words
 
 Body = Mapping[str, Any]
@@ -163,6 +166,37 @@ def configuration(
             " ".join(dangers), "Say in hostnames which namespaces may claim what; see docs/configuration.md."
         )
     return ok("The configuration can be read and holds no mistake.")
+
+
+def floor(rules: Rules | Unseen, apps: Sequence[App], where: str) -> Finding:
+    """Whether anything holds against an App that is pinned to an older TLS revision, and whether one is.
+
+    Args:
+        rules: by which the operator goes.
+        apps: that can be seen.
+        where: those are, in words.
+    """
+    if isinstance(rules, Unseen):
+        return not_looked_at(f"The floor of TLS: {rules.why}.")
+    if rules.floor:
+        return ok(f"Nothing beneath {rules.floor} is served (tls.floor).")
+    older = sorted(f"{app.meta.namespace}/{app.meta.name}" for app in apps if _is_pinned_back(app, rules))
+    if not older:
+        return ok(f"No tls.floor is set; no App {where} is pinned to an older TLS revision than it was created under.")
+    return warning(
+        f"No tls.floor is set, and {listed(older)} {are(older)} pinned to an older TLS revision than was the default "
+        "at creation. Whoever may edit Apps can pin them so.",
+        "If that is not meant: kubectl certward tls upgrade. tls.floor in the configuration holds against every pin.",
+    )
+
+
+def _is_pinned_back(app: App, rules: Rules) -> bool:
+    """Whether the annotation says an older revision than the App would have had without it when it was created."""
+    pinned = app.meta.annotations.get(ANNOTATION_DEFAULT_REVISION, "")
+    others = {name: value for name, value in app.meta.annotations.items() if name != ANNOTATION_DEFAULT_REVISION}
+    unpinned = replace(app, meta=replace(app.meta, annotations=others), status={})
+    first = pinned_revision(unpinned, default=rules.default, history=rules.history)
+    return pinned in REVISIONS and REVISIONS.index(pinned) < REVISIONS.index(first)
 
 
 def _pod_troubles(pod: Body) -> list[str]:
