@@ -10,6 +10,7 @@ import pytest
 from certward.acme import certificates, orders
 from certward.acme.account import AccountKey
 from certward.acme.client import ExternalAccount, Issuer, IssuerSettings
+from certward.acme.directory import _date
 from certward.acme.order import FIRST_POLL, LAST_POLL
 from certward.acme.transport import MAXIMUM_RETRY_AFTER, NONCE_ATTEMPTS, retry_after_seconds
 from certward.errors import ChallengeFailed, ConfigError, OperatorError, RateLimited, Rejected, Transient
@@ -62,6 +63,11 @@ def refused(issuer):
         ("120", 120.0),
         ("-5", 0.0),
         ("9" * 300, MAXIMUM_RETRY_AFTER),
+        ("9" * 400, MAXIMUM_RETRY_AFTER),
+        ("-" + "9" * 400, 0.0),
+        ("9" * 5000, None),
+        ("Mon, 23 Nov 99999999999999999999 13:00:00 GMT", None),
+        ("Mon, 23 Nov 2026 13:00:00 +99999999999999999999", None),
         ("soon", None),
         ("", None),
         (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120.0),
@@ -71,6 +77,14 @@ def refused(issuer):
 )
 def test_retry_after_is_a_number_or_a_date(value, seconds):
     assert retry_after_seconds(value, NOW) == seconds
+
+
+@pytest.mark.parametrize("date", ["Mon, 23 Nov 99999999999999999999 13:00:00 GMT", "soon"])
+def test_a_date_that_nobody_can_read_is_left_aside(ca, issuer, date):
+    until = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    ca.says("/newOrder", problem("rateLimited", 429, **{"Retry-After": until, "Date": date}))
+    assert timedelta(minutes=59) < refused(issuer).until - datetime.now(UTC) <= timedelta(hours=1)
+    assert _date(date) is None
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, "rateLimited"), (503, "rateLimited"), (503, "serverInternal")])
