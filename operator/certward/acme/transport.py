@@ -66,9 +66,8 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     if value is None:
         return None
     try:
-        seconds = float(
-            min(int(value), int(MAXIMUM_RETRY_AFTER))
-        )  # before it is a float, which may be too small for it
+        # Cut at both ends before it is a float, which cannot hold as much as an int.
+        seconds = float(min(max(int(value), 0), int(MAXIMUM_RETRY_AFTER)))
     except ValueError:
         try:
             moment = parsedate_to_datetime(value)
