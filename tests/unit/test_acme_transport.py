@@ -1,84 +1,23 @@
 """What a CA may do wrong, by a server that does it: rate limits, rejected nonces, nonsense instead of ACME."""
 
-import json
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from certward.acme import certificates, orders
 from certward.acme.account import AccountKey
 from certward.acme.client import ExternalAccount, Issuer, IssuerSettings
+from certward.acme.directory import _date
 from certward.acme.order import FIRST_POLL, LAST_POLL
 from certward.acme.transport import MAXIMUM_RETRY_AFTER, NONCE_ATTEMPTS, retry_after_seconds
 from certward.errors import ChallengeFailed, ConfigError, OperatorError, RateLimited, Rejected, Transient
 from certward.model import pki
+from scripted_ca import ACCOUNT_KEY, PROBLEM, ScriptedCA, order_document
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-ACCOUNT_KEY = pki.generate_key("ECDSA-P256")
-PROBLEM = "urn:ietf:params:acme:error:"
-
-
-class ScriptedCA:
-    """Answers each path with its replies in turn, the last one again and again: (status, body, headers)."""
-
-    def __init__(self):
-        self.replies = {}
-        self.seen = []
-        self._lock = threading.Lock()
-        ca = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, body, headers = ca.reply(self.command, self.path)
-                data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response_only(status)
-                usual = {"Replay-Nonce": "bm9uY2U", "Date": self.date_time_string()}
-                for name, value in (usual | headers).items():
-                    if value is not None:
-                        self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(data)
-
-            do_HEAD = do_POST = do_GET  # noqa: N815 - as http.server calls them
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        names = ("newNonce", "newAccount", "newOrder", "renewalInfo")
-        self.says("/directory", (200, {name: f"{self.url}/{name}" for name in names}))
-        self.says("/newNonce", (200, b""))
-        self.says("/newAccount", (201, {}, {"Location": f"{self.url}/account/1"}))
-
-    def says(self, path, *replies):
-        self.replies[path] = [(*reply, {})[:3] for reply in replies]
-
-    def reply(self, method, path):
-        with self._lock:
-            self.seen.append((method, path))
-            replies = self.replies.get(path) or [(404, {"type": f"{PROBLEM}malformed"}, {})]
-            return replies.pop(0) if len(replies) > 1 else replies[0]
-
-    def issuer(self, **settings):
-        return Issuer(IssuerSettings("scripted", f"{self.url}/directory", **settings), ACCOUNT_KEY, timeout=5)
-
-    def close(self):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 @pytest.fixture
@@ -95,15 +34,6 @@ def issuer(ca):
 
 def problem(code, status=400, *, detail="", **headers):
     return (status, {"type": PROBLEM + code, "detail": detail}, headers)
-
-
-def order_document(ca, status, **more):
-    return {
-        "status": status,
-        "identifiers": [{"type": "dns", "value": "www.example.com"}],
-        "authorizations": [f"{ca.url}/authorization"],
-        "finalize": f"{ca.url}/finalize",
-    } | more
 
 
 def authorization(ca, status="pending", challenge="pending", **more):
@@ -133,6 +63,11 @@ def refused(issuer):
         ("120", 120.0),
         ("-5", 0.0),
         ("9" * 300, MAXIMUM_RETRY_AFTER),
+        ("9" * 400, MAXIMUM_RETRY_AFTER),
+        ("-" + "9" * 400, 0.0),
+        ("9" * 5000, None),
+        ("Mon, 23 Nov 99999999999999999999 13:00:00 GMT", None),
+        ("Mon, 23 Nov 2026 13:00:00 +99999999999999999999", None),
         ("soon", None),
         ("", None),
         (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120.0),
@@ -142,6 +77,14 @@ def refused(issuer):
 )
 def test_retry_after_is_a_number_or_a_date(value, seconds):
     assert retry_after_seconds(value, NOW) == seconds
+
+
+@pytest.mark.parametrize("date", ["Mon, 23 Nov 99999999999999999999 13:00:00 GMT", "soon"])
+def test_a_date_that_nobody_can_read_is_left_aside(ca, issuer, date):
+    until = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    ca.says("/newOrder", problem("rateLimited", 429, **{"Retry-After": until, "Date": date}))
+    assert timedelta(minutes=59) < refused(issuer).until - datetime.now(UTC) <= timedelta(hours=1)
+    assert _date(date) is None
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, "rateLimited"), (503, "rateLimited"), (503, "serverInternal")])
@@ -269,6 +212,33 @@ def test_the_wait_is_the_ca_s_or_a_little_longer_each_time(ca, issuer):
         order = orders.advance(issuer, order, b"")
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (FIRST_POLL, LAST_POLL)
+
+
+@pytest.mark.parametrize("says", ["0", "-7", "Mon, 23 Nov 2026 12:00:00 GMT"])
+def test_a_wait_of_nothing_is_no_reason_to_ask_without_a_pause(ca, issuer, says):
+    at_once = {"Retry-After": says, "Date": "Mon, 23 Nov 2026 12:00:00 GMT"}
+    ca.says("/order", (200, order_document(ca, "processing"), at_once))
+    order, waits = placed(ca, issuer, "processing"), []
+    for _ in range(12):
+        order = orders.advance(issuer, order, b"")
+        waits.append(order.retry_after)
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (2 * FIRST_POLL, LAST_POLL)
+
+
+def test_an_order_that_stays_ready_gets_its_signing_request_less_and_less_often(ca, issuer):
+    csr = pki.csr_der(pki.generate_key("ECDSA-P256"), ["www.example.com"])
+    ready = (200, order_document(ca, "ready"), {"Retry-After": "0"})
+    ca.says("/finalize", ready)
+    ca.says("/order", ready)
+    order, waits = placed(ca, issuer, "ready"), []
+    for _ in range(10):
+        order = orders.advance(issuer, orders.advance(issuer, order, csr), csr)
+        assert order.status == "ready"
+        waits.append(orders.advance(issuer, order, csr).retry_after)
+    assert ca.seen.count(("POST", "/finalize")) == 20
+    assert waits == sorted(waits)
+    assert waits[-1] == LAST_POLL
 
 
 def test_an_order_that_stays_pending_is_looked_at_through_its_authorization(ca, issuer):

@@ -86,5 +86,5 @@ def _in_words(error: Exception) -> str:
 def _date(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text) if text else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

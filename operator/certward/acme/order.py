@@ -128,9 +128,12 @@ class Order:
         return replace(self, pending=pending, status=self.status if pending else "ready", retry_after=0.0)
 
     def later(self, retry_after: float | None) -> "Order":
-        """The order, to be looked at when the CA says, else a little later each time."""
-        delay = min(FIRST_POLL * 2 ** min(self.polls, 16), LAST_POLL) if retry_after is None else retry_after
-        return replace(self, polls=self.polls + 1, retry_after=delay)
+        """The order, to be looked at when the CA says, and in any case a little later each time.
+
+        After a Retry-After of 0, or a date that has passed (RFC 9110, 10.2.3), it would be asked for without a pause.
+        """
+        own = min(FIRST_POLL * 2 ** min(self.polls, 16), LAST_POLL)
+        return replace(self, polls=self.polls + 1, retry_after=max(retry_after or 0.0, own))
 
 
 def challenge_of(authorization: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:

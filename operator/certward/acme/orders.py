@@ -232,7 +232,11 @@ def _finalize(issuer: Issuer, order: Order, csr: bytes) -> Order:
             raise
         # Not all is validated yet after all, or an earlier request to finalize did arrive.
         return replace(order, status="pending", pending=()).later(problem.retry_after)
-    return _seen(issuer, replace(order, polls=0), reply)
+    finalized = _seen(issuer, replace(order, polls=0), reply)
+    if finalized.status != "ready":
+        return finalized
+    # No answer that RFC 8555, 7.4 knows: it has the request and has not begun. It is waited for, longer each time.
+    return replace(finalized, status="processing", polls=order.polls).later(reply.retry_after)
 
 
 @stage("ca certificate")

@@ -66,11 +66,12 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     if value is None:
         return None
     try:
-        seconds = float(int(value))
+        # Cut at both ends before it is a float, which cannot hold as much as an int.
+        seconds = float(min(max(int(value), 0), int(MAXIMUM_RETRY_AFTER)))
     except ValueError:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter for a year, or a zone, that no date can have
             return None
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
     return min(max(seconds, 0.0), MAXIMUM_RETRY_AFTER)
@@ -80,7 +81,7 @@ def _sent_at(date: str | None) -> datetime:
     """When a reply was sent by the clock of its sender, which its Retry-After goes by; else by our own."""
     try:
         moment = parsedate_to_datetime(date or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return datetime.now(UTC)
     return moment.replace(tzinfo=moment.tzinfo or UTC)
 

@@ -9,7 +9,7 @@ from functools import partial
 from certward.acme import orders
 from certward.acme.client import Issuer
 from certward.acme.dns01 import txt_value
-from certward.acme.order import HTTP_01
+from certward.acme.order import HTTP_01, LAST_POLL
 from certward.deadlines import Deadline
 from certward.errors import ChallengeFailed, IssuerUnusable, OperatorError, RateLimited, Transient
 from certward.logs import say
@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 _KEY_CHANGES = timedelta(seconds=1)
 #: A wait that the CA asks for is sat out in place up to here; beyond it the worker does something else.
 _SHORT_WAIT = 0.3
+#: So many requests would take an order to its certificate twice over. A CA that leads in circles is left alone for a
+#: while, so that the worker sees what else there is: an end, a Lease that was lost, other Domains.
+_MOST_ROUNDS = 20
 
 
 class Issuance:
@@ -173,7 +176,12 @@ class Issuance:
         Returns:
             How long something else has to be waited for. What the CA is waited for is in `memory.wait_until`.
         """
+        rounds = 0
         while memory.order and not memory.order.certificate_pem:
+            if rounds == _MOST_ROUNDS:
+                memory.wait_until = time.monotonic() + LAST_POLL
+                return None
+            rounds += 1
             if pause := self._prepare(observed, issuer, memory):
                 return pause
             try:

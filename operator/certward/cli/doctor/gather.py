@@ -300,5 +300,5 @@ def _middle(asked_at: datetime) -> datetime:
 def _date(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text) if text else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
