@@ -152,8 +152,9 @@ def test_a_class_whose_definitions_are_not_installed(cluster: Cluster, both: dic
         )
         print(json.dumps(status["message"]))
         assert condition(status, "Ready") == "False"
+        number = serial(world.status(other))
         world.annotate("domain", other.namespace, other.name, "certward.dev/refresh=now")
-        world.wait_issued(other, not_serial=serial(world.status(other)))
+        world.wait_issued(other, not_serial=number)
     finally:
         cluster.up(ingress=BOTH, patch=PATCH)
 
@@ -201,7 +202,9 @@ def test_a_class_that_is_found_to_be_another_controllers_keeps_nothing_of_the_fo
         world.until(lambda: "generic" not in of_dialect(world, www), "nothing of the former is left")
         enough = len(stream.requests) + 30
         world.until(lambda: len(stream.requests) > enough, "requests go on")
-    assert stream.failures == []
+    # A standard Ingress alone is not answered over HTTPS by this Traefik; from when it is on, there is no gap.
+    first = next(request.began for request in stream.requests if not request.problem)
+    assert [request for request in stream.requests if request.problem and request.began >= first] == []
     assert serial(world.wait_issued(www)) == number
 
 

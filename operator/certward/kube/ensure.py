@@ -119,13 +119,9 @@ class Ensurer:
             self._known.remember(ref, ABSENT, None)
         return wrote
 
-    def clear(self, refs: Iterable[tuple[str, str, str]]) -> None:
-        """Delete those of these that the first LIST of this process has shown; what it did not is not asked for.
-
-        Raises:
-            OperatorError: the API server could not or would not.
-        """
-        self.absent(ref for ref in refs if self._known.listed(ref))
+    def listed(self, refs: Iterable[Ref]) -> tuple[Ref, ...]:
+        """Those of these that the first LIST of this process has shown, once; nothing is asked for."""
+        return tuple(ref for ref in refs if self._known.listed(ref))
 
     def forget_absent(self, refs: Iterable[tuple[str, str, str]]) -> None:
         """Whoever these could have been made for is gone: that they are not there need not be known any more."""

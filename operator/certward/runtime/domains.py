@@ -17,7 +17,7 @@ from certward.plan.observed import Observed, Plan, Proof, Step
 from certward.runtime.domain_status import DomainStatus, must_persist
 from certward.runtime.gather import Gatherer, inputs_of
 from certward.runtime.glances import Glances
-from certward.runtime.host_routes import HostRoutes
+from certward.runtime.host_routes import LEFT_OVER_SECONDS, HostRoutes
 from certward.runtime.issuance import Issuance
 from certward.runtime.manuals import Manuals
 from certward.runtime.memory import LONG_AGO, Memories, Memory
@@ -133,7 +133,7 @@ class Domains:
             # Compared by what the status remembers; the Secret is read when the handshake is due, or at once where
             # something is not as it was.
             is_as_before = plan.routes is not None and _verdict_of(plan.status) == _verdict_of(domain.status)
-            return plan.again_after if is_as_before and plan.step is Step.NONE and not is_blocked else None
+            return _again(plan, memory) if is_as_before and plan.step is Step.NONE and not is_blocked else None
         memory.wanted_since = wanted_since(observed, plan, memory.wanted_since, now)
         if plan.routes is None:
             memory.proof = None  # what was shown is shown no longer; with the routes comes a new handshake
@@ -148,7 +148,7 @@ class Domains:
         if plan.step is Step.NONE:
             latest = self._cache.domain(domain.meta.namespace, domain.meta.name) or domain
             self._glances.settle(replace(observed, domain=latest), plan, memory, now)
-            return plan.again_after
+            return _again(plan, memory)
         return self._step(observed, plan, memory, touched)
 
     def _decide(self, domain: Domain, memory: Memory, now: datetime) -> tuple[Observed, Plan]:
@@ -212,6 +212,10 @@ def _say(level: int, domain: Domain, words: object, **fields: str) -> None:
 
 def _verdict_of(status: Mapping[str, Any]) -> tuple[object, object]:
     return status.get("state"), status.get("reason")
+
+
+def _again(plan: Plan, memory: Memory) -> timedelta:
+    return min(plan.again_after, timedelta(seconds=LEFT_OVER_SECONDS)) if memory.left_over else plan.again_after
 
 
 def _of_scan(proof: Proof) -> tuple[str, str]:

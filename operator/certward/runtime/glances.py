@@ -39,7 +39,7 @@ class Glances:
         """Take note of whether a Domain is at rest after this decision, and on what that rests."""
         rests_for_so_long = rests_for(observed, plan, now)
         memory.rest = None
-        if rests_for_so_long and observed.app and plan.serving:
+        if rests_for_so_long and observed.app and plan.serving and not memory.left_over:
             memory.rest = Rest(observed.domain, observed.app, plan.serving.facts, now + rests_for_so_long)
 
     def at(self, domain: Domain, memory: Memory) -> timedelta | None:

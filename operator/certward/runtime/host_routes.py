@@ -13,7 +13,7 @@ from certward.kube.ensure import Ensurer, ref_of
 from certward.logs import say
 from certward.model.resources import App, Domain, key_of, parse_time
 from certward.plan.observed import Observed, Plan, Step
-from certward.render.dialects import Host, ObjectRef, Rendered
+from certward.render.dialects import Dialect, Host, ObjectRef, Rendered
 from certward.render.registry import DIALECTS
 from certward.runtime import routable
 from certward.runtime.classes import Class, Classes
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 #: How long an ingress may go on with the routes of a hostname's former owner.
 _SETTLE_SECONDS = 3.0
+#: So long what a class has had as another controller's stays beside what it has now.
+LEFT_OVER_SECONDS = 5.0
 #: So long routes that were found in place are not rendered again while something is being waited for.
 _KEPT_SECONDS = 2.0
 
@@ -101,10 +103,8 @@ class HostRoutes:
                 _say(logging.INFO, domain, f"class {class_.name} serves it now", ingressClass=class_.name)
                 kept = {ref_of(manifest) for manifest in (*rendered.shared, *rendered.own)}
                 self._ensurer.absent(ref for ref in _everything_for(domain) if ref not in kept)
-            elif not memory.is_compared and not observed.is_moving:
-                # What the class was taken for before this process began may have been another controller.
-                its = set(class_.dialect.all_of(domain))
-                self._ensurer.clear(ref for ref in _everything_for(domain) if ref not in its)
+            elif not observed.is_moving:
+                self._clear(class_.dialect, domain, memory)
             memory.kept = Kept(_said_by(domain), app, plan.routes, time.monotonic())
         except (Blocked, Rejected) as obstacle:  # the latter: an admission webhook or policy does not take a route
             if memory.obstacle != obstacle.message:
@@ -158,6 +158,19 @@ class HostRoutes:
             # Remembered from before a restart, and the ingress has just been told something else.
             memory.proof = replace(memory.proof, at=LONG_AGO)
         self._ensurer.absent(rendered.unwanted)
+
+    def _clear(self, dialect: Dialect, domain: Domain, memory: Memory) -> None:
+        """Take away what the class had when it was taken for another controller, before this process began.
+
+        A while after what it has now is in place, so that the ingress can have taken that up.
+        """
+        if not memory.is_compared:
+            its = set(dialect.all_of(domain))
+            memory.left_over = self._ensurer.listed(ref for ref in _everything_for(domain) if ref not in its)
+            memory.clears_at = time.monotonic() + LEFT_OVER_SECONDS
+        elif memory.left_over and time.monotonic() >= memory.clears_at:
+            self._ensurer.absent(memory.left_over)
+            memory.left_over = ()
 
     def _check(self, class_: Class, app: App, domain: Domain) -> None:
         """Do not route at all what would be open to more than the App says, or be another's."""

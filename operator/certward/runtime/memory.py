@@ -161,6 +161,7 @@ class Memory:
         waiting: its place in the line for an order.
         stored: fingerprint of the certificate that this process stored last, and at which monotonic time.
         advice: what the CA has said of the renewal.
+        left_over: objects that the class had as another controller's, and from which monotonic time they may go.
         refused: fingerprint of a certificate that the ingress did not show, until which monotonic time it is not told
             to serve it, and what that was based on.
         unrevoked: the last attempt at a revocation, if it failed.
@@ -208,6 +209,8 @@ class Memory:
     waiting: Waiting | None = None
     stored: tuple[str, float] = ("", 0.0)
     advice: Advice | None = None
+    left_over: tuple[tuple[str, str, str], ...] = ()
+    clears_at: float = 0.0
     refused: tuple[str, float, tuple[object, ...]] = ("", 0.0, ())
     unrevoked: Unrevoked | None = None
     wanted_since: datetime | None = None
