@@ -30,7 +30,7 @@ def test_a_pass_ends_and_the_order_is_left_alone_for_a_while(then):
         ca.says("/order", (200, order_document(ca, "ready"), at_once))
         ca.says("/finalize", (200, order_document(ca, then), at_once))
         memory = Memory(order=orders.new_order(issuer, ["www.example.com"]))
-        issuance = Issuance(nothing, troubles=Troubles(), **unused)
+        issuance = Issuance(nothing, troubles=Troubles(nothing), **unused)
         began = time.monotonic()
         assert issuance._follow(observed(), issuer, key, memory) is None
     assert len(ca.seen) < 40
