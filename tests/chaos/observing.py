@@ -74,6 +74,7 @@ class Observer:
 
     def meet(self, host: Host) -> None:
         """A Domain has come."""
+        self.secrets.expect(host.secret)
         self.clients.meet(host.hostname)
 
     def leave(self, host: Host) -> None:

@@ -39,6 +39,7 @@ class _Held:
     leaf: x509.Certificate | None = None
     gap: Gap | None = None
     was_good: bool = False
+    uid: str = ""
 
 
 class SecretsSeen:
@@ -62,6 +63,7 @@ class SecretsSeen:
         self._core = client.CoreV1Api(config.new_client_from_config(str(cluster.state.admin_kubeconfig)))
         self._hostnames, self._authorities, self._keys = hostnames, authorities, keys
         self._held: dict[str, _Held] = {}
+        self._retired: dict[str, str] = {}
         self._version = ""
         self._stop, self._lock = threading.Event(), threading.RLock()
         self._thread = threading.Thread(target=self._run, name="secrets", daemon=True)
@@ -97,16 +99,23 @@ class SecretsSeen:
             return held.leaf.serial_number if held and held.leaf else 0
 
     def retire(self, subject: str) -> None:
-        """A Secret goes with its Domain; what comes later under its name is another one."""
+        """A Secret goes with its Domain, perhaps a minute later; what comes then under its name is another one."""
         with self._lock:
-            self._held.pop(subject, None)
+            held = self._held.pop(subject, None)
+            if held is not None:
+                self._retired[subject] = held.uid
+
+    def expect(self, subject: str) -> None:
+        """A Domain has come that may take over the Secret of a former one of its name."""
+        with self._lock:
+            self._retired.pop(subject, None)
 
     def _list(self) -> None:
         found = self._core.list_secret_for_all_namespaces(_request_timeout=10)
         self._version = found.metadata.resource_version
         there = {f"{one.metadata.namespace}/{one.metadata.name}" for one in found.items}
         for one in found.items:
-            self._see(f"{one.metadata.namespace}/{one.metadata.name}", one.data)
+            self._see(f"{one.metadata.namespace}/{one.metadata.name}", one.data, one.metadata.uid)
         for subject in set(self._held) - there:
             self._see(subject, None)
 
@@ -133,14 +142,15 @@ class SecretsSeen:
             self._version = raw["metadata"]["resourceVersion"]
             if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
                 subject = f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
-                self._see(subject, None if event["type"] == "DELETED" else raw.get("data"))
+                self._see(subject, None if event["type"] == "DELETED" else raw.get("data"), raw["metadata"]["uid"])
 
-    def _see(self, subject: str, data: Mapping[str, str] | None) -> None:
+    def _see(self, subject: str, data: Mapping[str, str] | None, uid: str = "") -> None:
         hostname = self._hostnames.get(subject)
-        if hostname is None:
+        if hostname is None or (uid and uid == self._retired.get(subject)):
             return
         with self._lock:
             held = self._held.setdefault(subject, _Held())
+            held.uid = uid or held.uid
             try:
                 held.leaf = self._good(hostname, data)
             except (ValueError, KeyError, InvalidSignature) as problem:
