@@ -134,14 +134,13 @@ class Reconciler:
 
     def _dispatch(self, key: Key) -> None:
         touched: set[Key] = set()
+        failed = {key}  # when it is its turn again is said where it has failed
         try:
             self._work_on(key, touched)
-        except Exception:
-            touched.discard(key)  # when it is its turn again is said where it has failed
-            raise
+            failed = set()
         finally:
             # What has been written is written, and no watch tells of it any more, whatever became of the rest.
-            self._intake.enqueue(touched)
+            self._intake.enqueue(touched - failed)
 
     def _work_on(self, key: Key, touched: set[Key]) -> None:
         if key.kind == "Domain":
