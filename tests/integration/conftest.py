@@ -5,7 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from cluster.handle import Cluster
 from dashboard import browsing
+from e2e.local import Local
+from e2e.world import World
 from integration import observer
 
 
@@ -27,3 +30,14 @@ def browser() -> Iterator[Browser]:
     """A browser for one file: while it is there, no other event loop can run in the thread of the tests."""
     with browsing.browser() as started:
         yield started
+
+
+@pytest.fixture
+def world(cluster: Cluster) -> Iterator[World]:
+    """The local cluster; whatever a test makes of the operator, it is the default one afterwards."""
+    made = World(Local(cluster))
+    try:
+        yield made
+    finally:
+        made.close()
+        cluster.up()

@@ -3,15 +3,11 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-
 from cluster.handle import Cluster
 from e2e import policies
-from e2e.local import Local
 from e2e.outside import key_type
 from e2e.world import Domain, World
 
@@ -19,17 +15,6 @@ OLD, NEW = "2018-06", "2026-11"
 T10, T11, T12, T13 = "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"
 #: How many Apps must not notice: enough to meet every worker of the operator.
 APPS = int(os.environ.get("CERTWARD_TEST_APPS") or "10")
-
-
-@pytest.fixture
-def world(cluster: Cluster) -> Iterator[World]:
-    """The local cluster; whatever a test makes of the operator, it is the default one afterwards."""
-    made = World(Local(cluster))
-    try:
-        yield made
-    finally:
-        made.close()
-        cluster.up()
 
 
 def protocols(world: World, domains: list[Domain]) -> dict[str, set[str]]:

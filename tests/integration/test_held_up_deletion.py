@@ -1,27 +1,14 @@
 """A Domain that is being deleted and not gone yet: somebody's finalizer holds it up, or its dependents go first."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from cluster.handle import Cluster
-from e2e.local import Local
 from e2e.world import Domain, World
 from integration import observer
 
 #: For so long nothing may happen, in seconds.
 SILENCE = 3.0
-
-
-@pytest.fixture
-def world(cluster: Cluster) -> Iterator[World]:
-    made = World(Local(cluster))
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def two_claims(world: World) -> tuple[Domain, Domain]:

@@ -1,25 +1,10 @@
 """What is routed stays, whatever older objects of other namespaces are made to say later."""
 
 import uuid
-from collections.abc import Iterator
-
-import pytest
 
 from cluster.handle import Cluster
-from e2e.local import Local
 from e2e.world import Domain, World
 from integration import observer
-
-
-@pytest.fixture
-def world(cluster: Cluster) -> Iterator[World]:
-    """The local cluster; whatever a test makes of the operator, it is the default one afterwards."""
-    made = World(Local(cluster))
-    try:
-        yield made
-    finally:
-        made.close()
-        cluster.up()
 
 
 def told_of(world: World, namespace: str) -> tuple[str, list[str]]:
