@@ -5,7 +5,9 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
+
+from cryptography import x509
 
 from cluster.handle import Cluster
 
@@ -22,6 +24,13 @@ class Refused:
     begun: float
     ended: float
     error: str
+
+
+class Shown(NamedTuple):
+    """A good handshake: when it began, in seconds since the epoch, and the serial number of the certificate."""
+
+    begun: float = 0.0
+    serial: int = 0
 
 
 class Clients:
@@ -44,7 +53,7 @@ class Clients:
         self._address, self._gap = (host, int(port)), 1 / rate
         self._context = ssl.create_default_context(cadata=roots_pem)
         self._hosts: list[str] = []
-        self._served: dict[str, float] = {}
+        self._served: dict[str, Shown] = {}
         self._begun, self._next = 0.0, 0
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(_THREADS)]
@@ -73,17 +82,17 @@ class Clients:
             self._hosts.remove(hostname)
             self._served.pop(hostname, None)
 
-    def served_at(self, hostname: str) -> float:
-        """When the last good handshake there began; 0 where there was none."""
+    def shown(self, hostname: str) -> Shown:
+        """The last good handshake there; all zero where there was none."""
         with self._lock:
-            return self._served.get(hostname, 0.0)
+            return self._served.get(hostname, Shown())
 
     def problem(self, hostname: str) -> str:
         """What is wrong at a host now; empty where nothing is."""
         try:
             self._shake(hostname)
         except OSError as error:
-            return str(error) or repr(error)
+            return _words(error)
         return ""
 
     def _work(self) -> None:
@@ -98,7 +107,11 @@ class Clients:
                 self._ask(hostname)
 
     def _ask(self, hostname: str) -> None:
-        begun, problem = time.time(), self.problem(hostname)
+        begun, serial, problem = time.time(), 0, ""
+        try:
+            serial = self._shake(hostname)
+        except OSError as error:
+            problem = _words(error)
         with self._lock:
             if hostname not in self._hosts or (problem and hostname not in self._served):
                 return
@@ -106,11 +119,17 @@ class Clients:
             if problem:
                 self.refused.append(Refused(hostname, begun, time.time(), problem))
             else:
-                self._served[hostname] = max(begun, self._served.get(hostname, 0.0))
+                self._served[hostname] = max(Shown(begun, serial), self._served.get(hostname, Shown()))
 
-    def _shake(self, hostname: str) -> None:
+    def _shake(self, hostname: str) -> int:
         with (
             socket.create_connection(self._address, _PATIENCE) as plain,
-            self._context.wrap_socket(plain, server_hostname=hostname),
+            self._context.wrap_socket(plain, server_hostname=hostname) as connection,
         ):
-            pass
+            der = connection.getpeercert(binary_form=True)
+        assert der is not None
+        return x509.load_der_x509_certificate(der).serial_number
+
+
+def _words(error: OSError) -> str:
+    return str(error) or repr(error)

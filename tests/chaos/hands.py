@@ -162,13 +162,20 @@ class Hands:
         before = world.surely(lambda: world.net.read_namespaced_ingress(name, host.namespace))
         world.surely(lambda: act(name, host.namespace))
         fault.target += f" ({name})"
-        fault.healed = since = time.time()
+        fault.healed = time.time()
+        back_at = float("inf")
 
-        def is_back() -> bool:
+        def is_well() -> bool:
+            """Whether clients are content since it is back; before, the ingress may not know that it is gone."""
+            nonlocal back_at
             one = world.net.read_namespaced_ingress(name, host.namespace)
-            return before is None or one.spec.to_dict() == before.spec.to_dict()
+            if before is not None and one.spec.to_dict() != before.spec.to_dict():
+                back_at = float("inf")
+                return False
+            back_at = min(back_at, time.time())
+            return self._seen.is_well(host, back_at)
 
-        return self._until(fault, host, lambda: is_back() and self._seen.is_well(host, since), [window])
+        return self._until(fault, host, is_well, [window])
 
     def _until(self, fault: Fault, host: Host, is_well: Callable[[], bool], windows: list[Window]) -> Wait:
         def wait() -> None:

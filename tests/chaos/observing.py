@@ -83,8 +83,13 @@ class Observer:
         self.secrets.retire(host.secret)
 
     def is_well(self, host: Host, since: float) -> bool:
-        """Whether a host has its certificate, and a client has seen it after a moment."""
-        return self.secrets.is_good(host.secret) and self.clients.served_at(host.hostname) > since
+        """Whether a host has its certificate, and a client has been shown that very one after a moment.
+
+        One before it says nothing: the ingress may not have noticed yet that something was taken away.
+        """
+        shown = self.clients.shown(host.hostname)
+        is_shown = shown.begun > since and shown.serial == self.secrets.serial(host.secret)
+        return is_shown and self.secrets.is_good(host.secret)
 
     def until_converged(self, patience: float) -> bool:
         """Wait until everything is as declared; what is not after `patience` seconds breaks the invariant."""

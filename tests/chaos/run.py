@@ -94,7 +94,9 @@ def _go_through(world: World, seen: Observer, load: Load, wish: Wish, say: Calla
     if not seen.until_converged(wish.start_patience) and not wish.mutation:
         raise AssertionError(f"the world was not ready before the first fault: {seen.broken()}")
     hosts = world.of()
-    world.cluster.wait_for(lambda: all(seen.clients.served_at(one.hostname) for one in hosts), 60, "clients everywhere")
+    world.cluster.wait_for(
+        lambda: all(seen.clients.shown(one.hostname).begun for one in hosts), 60, "clients everywhere"
+    )
     say(f"{len(hosts)} Domains are served after {time.monotonic() - begun:.0f} s")
     with load:
         unfinished = _inject(world, seen, wish, say)

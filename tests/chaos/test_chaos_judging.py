@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import time
 from collections import Counter
+from unittest.mock import Mock
 
 import pytest
 from cryptography import x509
@@ -11,13 +12,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from chaos import mutations, orders
+from chaos.clients import Shown
 from chaos.disturbing import Disturbing
 from chaos.hands import Hands
 from chaos.keys import Keys
 from chaos.killing import Killing
-from chaos.observing import INVARIANTS
+from chaos.observing import INVARIANTS, Observer
 from chaos.plan import WEIGHTS, chance_of, drawn
 from chaos.record import BOUND, MOST, Cause, Record, Trouble, Window
+from chaos.world import Host
 from cluster.paths import CHECKOUT
 from faulty.journal import Order
 from scale.local_ca import LocalCA
@@ -116,6 +119,24 @@ def test_a_fault_excuses_its_own_host_until_it_is_back(
     subject: str, begun: float, ended: float, is_covered: bool
 ) -> None:
     assert WINDOW.covers(subject, begun, ended) is is_covered
+
+
+@pytest.mark.parametrize(
+    ("shown", "held", "is_well"),
+    [
+        (Shown(NOW + 1, 7), 7, True),
+        (Shown(NOW + 1, 6), 7, False),  # the ingress does not know of it yet
+        (Shown(NOW - 1, 7), 7, False),
+        (Shown(), 7, False),
+        (Shown(NOW + 1, 0), 0, False),
+    ],
+)
+def test_a_host_is_well_once_a_client_was_shown_what_its_secret_holds(shown: Shown, held: int, is_well: bool) -> None:
+    seen = Mock(spec=Observer)
+    seen.clients = Mock(shown=lambda _: shown)
+    seen.secrets = Mock(serial=lambda _: held, is_good=lambda _: held != 0)
+    host = Host("steady-1", "steady00", "steady")
+    assert Observer.is_well(seen, host, NOW) is is_well
 
 
 def test_what_is_not_back_within_the_bound_is_no_longer_excused() -> None:
