@@ -222,6 +222,9 @@ class CertManagerWorld:
                 "patch", "configmap", "certward-config", f"--namespace={NAMESPACE}", "--type=merge", f"--patch={patch}"
             )
         self.world.close()
+        if self._namespaces:
+            # An import of all namespaces would find what is still in them.
+            self.world.kubectl("wait", "--for=delete", "--timeout=60s", *(f"ns/{name}" for name in self._namespaces))
 
 
 def backends_of(route: Object) -> Iterator[tuple[str, str, int]]:

@@ -223,6 +223,19 @@ def test_accounts_at_the_ca_go_on(moving: CertManagerWorld) -> None:
         moving.cluster.up()
 
 
+def test_a_namespace_that_is_being_deleted_is_left_to_go(moving: CertManagerWorld) -> None:
+    world, shop = moving.world, moving.namespace("shop")
+    moving.install("02")
+    held = ("patch", "ingress", "shop", f"--namespace={shop}", "--type=merge", "--patch")
+    world.kubectl(*held, '{"metadata":{"finalizers":["example.com/held"]}}')
+    world.kubectl("delete", "namespace", shop, "--wait=false")
+    try:
+        told = moving.plugin("import", "cert-manager", "-n", shop, "--apply")
+        assert f"Namespace {shop} is being deleted, so that App shop cannot come into it." in told.stderr
+    finally:
+        world.kubectl(*held, '{"metadata":{"finalizers":null}}')
+
+
 def test_somebody_with_few_rights_is_told_what_was_not_read(moving: CertManagerWorld) -> None:
     shop = moving.namespace("shop")
     moving.install("02")

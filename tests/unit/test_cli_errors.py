@@ -9,6 +9,10 @@ FORBIDDEN = (
     'namespace "team-a"'
 )
 QUOTA = 'domains.certward.dev "www" is forbidden: exceeded quota: small, requested: count/domains.certward.dev=1'
+TERMINATING = {
+    "message": 'domains.certward.dev "www" is forbidden: unable to create new content in namespace team-a',
+    "details": {"causes": [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]},
+}
 INVALID = 'Domain.certward.dev "www" is invalid: spec.hostname: Invalid value: "x": write at least two labels'
 
 
@@ -24,6 +28,12 @@ INVALID = 'Domain.certward.dev "www" is invalid: spec.hostname: Invalid value: "
         ),
         (403, {"message": FORBIDDEN}, Exit.NO_RIGHTS, "The role edit"),
         (403, {"message": QUOTA}, Exit.NO_RIGHTS, "exceeded quota"),
+        (
+            403,
+            TERMINATING,
+            Exit.NOT_FOUND,
+            "team-a is being deleted, so that Domain www cannot come into it.",
+        ),
         (404, {}, Exit.NO_CLUSTER, "Certward is not installed there"),
         (404, {"details": {"name": "www"}, "message": "www not found"}, Exit.NOT_FOUND, "www not found"),
         (409, {"reason": "AlreadyExists"}, Exit.FAILED, "Domain www is there already"),

@@ -75,10 +75,8 @@ def refusal(status: int, body: Mapping[str, Any], *, verb: str, what: str, plura
     message = str(body.get("message") or "")
     if status == _UNAUTHORIZED:
         return no_rights("The cluster does not accept your credentials. Log in again, or choose another --context.")
-    if status == _FORBIDDEN and " cannot " in message:
-        return no_rights(_missing_right(message, verb, plural, namespace))
     if status == _FORBIDDEN:
-        return no_rights(f"The cluster refuses to {verb} {what}: {message}")
+        return _forbidden(body, verb=verb, what=what, plural=plural, namespace=namespace)
     if status == _NOT_FOUND and not body.get("details"):
         return no_cluster(
             f"This cluster knows no {plural}: Certward is not installed there, or its definitions (CRDs) are missing. "
@@ -95,6 +93,15 @@ def refusal(status: int, body: Mapping[str, Any], *, verb: str, what: str, plura
     if status == _TOO_MANY:
         return failed("The cluster has too much to do just now. Try again in a moment.")
     return no_cluster(f"The cluster answered {status} to {verb} {what}: {message or 'no reason given'}")
+
+
+def _forbidden(body: Mapping[str, Any], *, verb: str, what: str, plural: str, namespace: str) -> CliError:
+    message, causes = str(body.get("message") or ""), (body.get("details") or {}).get("causes") or ()
+    if " cannot " in message:
+        return no_rights(_missing_right(message, verb, plural, namespace))
+    if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
+        return not_found(f"Namespace {namespace} is being deleted, so that {what} cannot come into it.")
+    return no_rights(f"The cluster refuses to {verb} {what}: {message}")
 
 
 def _missing_right(message: str, verb: str, plural: str, namespace: str) -> str:

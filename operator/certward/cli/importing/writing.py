@@ -36,7 +36,8 @@ def apply(session: Session, result: Import, operator_namespace: str) -> bool:
             if error.code in (Exit.NO_RIGHTS, Exit.NO_CLUSTER):
                 raise
             session.out.warn(f"{what}: {error.message}")
-            done = False
+            # In a namespace that goes with all that is in it nothing is left to be done.
+            done = done and error.code is Exit.NOT_FOUND
         else:
             session.out.say(f"Creating {what}... done")
     for namespace, name, secrets in result.changes:
