@@ -244,6 +244,14 @@ def test_a_key_that_the_policy_cannot_serve_keeps_the_last_settings(world: World
     assert world.protocols(www.hostname) == {T12, T13}
     assert world.https_get(www.hostname).backend == "shop"
 
+    # The rest of the App is followed all the same.
+    world.backend(namespace, "api")
+    api = {"path": "/api", "service": {"name": "api", "port": 8080}}
+    world.app(namespace, automatic=True, certificates={"keyType": "ECDSA-P256"}, paths=[api])
+    world.until(lambda: world.https_get(www.hostname, "/api").backend == "api", "the new path leads to its Service", 20)
+    assert world.https_get(www.hostname).backend == "shop"
+    assert world.protocols(www.hostname) == {T12, T13}
+
     # Nothing claims that the policy is served.
     for kind, name in (("domain", "www"), ("app", "shop")):
         told = world.until(

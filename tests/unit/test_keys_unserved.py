@@ -9,7 +9,7 @@ from builders import DAY, DEFAULT, NOW, RSA_ONLY, app, domain, facts, observed, 
 from certward.model import profiles
 from certward.plan.domain import decide
 from certward.plan.manual import Manual, ManualSecret
-from certward.plan.observed import Observed, Step
+from certward.plan.observed import Observed, Step, label, labelled
 
 OLD = profiles.profile("2017-09", "default")
 LEGACY = profiles.profile("2018-06", "legacy")
@@ -99,6 +99,55 @@ def test_where_the_host_keeps_the_settings_with_which_it_was_served_it_is_ready(
     assert told["Ready"] == ("True", "Served")
     assert told["PolicyEnforced"] == ("False", "NotServed")
     assert told["Reconciling"] == ("False", "Settled")
+
+
+def served(tls_profile: str = "2026-11/default/TLSv1.2", **changes: object) -> Observed:
+    """It was served with today's default, and now its App asks for a profile that its key does not go with."""
+    leaf = bought("ECDSA-P256").secret.facts
+    known = {"certificate": {"source": "Manual", "secretName": "bought", "tlsProfile": tls_profile}}
+    given = {"domain": domain(status=known), "proof": proof(leaf), "last": DEFAULT} | changes
+    return unserved("ECDSA-P256", RSA_ONLY, **given)
+
+
+def test_the_rest_of_the_routes_follows_while_the_host_keeps_its_settings():
+    plan = decide(served(), NOW)
+    assert plan.routes
+    assert (plan.routes.secret_name, plan.routes.profile) == ("bought", DEFAULT)
+    assert plan.status["certificate"]["tlsProfile"] == "2026-11/default/TLSv1.2"
+    again = replace(served(), domain=domain(status=plan.status))
+    assert decide(again, NOW).status == plan.status
+
+
+def test_it_keeps_the_secret_that_clients_were_last_shown_too():
+    other = Manual(ManualSecret("newer", exists=True, facts=facts(8, key_type="ECDSA-P256"), is_trusted=True))
+    plan = decide(served(app=app(is_automatic=False, manual_secrets=("newer",)), manual=(other,)), NOW)
+    assert plan.routes
+    assert (plan.routes.secret_name, plan.routes.profile) == ("bought", DEFAULT)
+
+
+def test_where_its_settings_are_not_known_nothing_is_touched():
+    plan = decide(served(tls_profile="", last=None), NOW)
+    assert plan.routes
+    assert (plan.routes.secret_name, plan.routes.profile) == ("bought", None)
+
+
+def test_a_host_that_was_never_served_is_routed_without_https():
+    plan = decide(unserved("ECDSA-P256", RSA_ONLY), NOW)
+    assert plan.routes
+    assert (plan.routes.secret_name, plan.routes.redirect, plan.routes.plain) == ("", False, True)
+
+
+@pytest.mark.parametrize("one", profiles.TABLE.values(), ids=label)
+@pytest.mark.parametrize("floor", ["", "TLSv1.2"])
+def test_a_label_tells_the_whole_profile(one: profiles.Profile, floor: str):
+    cut = profiles.cut_to_floor(one, floor)
+    assert cut
+    assert labelled(label(cut)) == cut
+
+
+@pytest.mark.parametrize("text", ["", "x", "2026-11/default", "2026-11/none/TLSv1.2", "2026-11/modern/TLSv1.0"])
+def test_what_is_no_label_tells_of_none(text: str):
+    assert labelled(text) is None
 
 
 def test_with_automatic_on_it_is_not_called_served_and_the_automatic_one_is_waited_for():

@@ -37,6 +37,7 @@ def test_a_served_certificate_is_described():
         "serialNumber": "01",
         "fingerprintSHA256": facts().fingerprint_sha256,
         "keyType": "ECDSA-P256",
+        "tlsProfile": "2026-11/default/TLSv1.2",
         "trusted": True,
         "notBefore": "2026-11-22T12:00:00Z",
         "notAfter": "2027-02-20T12:00:00Z",

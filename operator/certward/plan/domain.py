@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from certward.model import pki, profiles
 from certward.model.hostnames import is_wildcard
 from certward.model.pki import CertificateFacts
+from certward.model.profiles import Profile
 from certward.model.resources import App
 from certward.names import ANNOTATION_REFRESH
 from certward.plan import gates, renewal, revocation, status, verdicts
@@ -81,13 +82,14 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         and (facts is not None or bool(kept))
         and (shown is not None or (bool(observed.domain.status.get("certificate")) and not observed.is_moving))
     )
+    secret_name, profile = _rendered(observed, choice, kept, fits=fits, is_shown=shown is not None)
     attempts = attempts_of(observed, now)
     is_put_off = not redirects and obstacle is None and _may_put_off_plain(observed, app, attempts, now)
     routes = Routes(
         challenge=app.is_automatic and obstacle is None and not is_wildcard(observed.domain.hostname),
-        secret_name=choice.serving.secret_name if choice.serving else kept,
+        secret_name=secret_name,
         redirect=redirects,
-        profile=observed.profile if fits else None,
+        profile=profile,
         hsts=observed.hsts,
         plain=not is_put_off,
     )
@@ -149,6 +151,23 @@ def _may_put_off_plain(observed: Observed, app: App, attempts: Attempts, now: da
 def _shows_before(observed: Observed, choice: Choice) -> bool:
     proof, before = observed.proof, choice.before
     return bool(proof and before and proof.fingerprint == before.facts.fingerprint_sha256) and not observed.is_moving
+
+
+def _rendered(
+    observed: Observed, choice: Choice, kept: str, *, fits: bool, is_shown: bool
+) -> tuple[str, Profile | None]:
+    """The Secret and the profile that the host is served with.
+
+    Where the profile in force cannot be served with the key at hand, they are those that clients were last shown, and
+    only the rest of the routes follows the App. A host that had none is not served over HTTPS.
+    """
+    secret_name = choice.serving.secret_name if choice.serving else kept
+    if fits or not secret_name:
+        return secret_name, observed.profile if fits else None
+    known = observed.domain.status.get("certificate") or {}
+    if not known and not is_shown:
+        return "", None
+    return str(known.get("secretName") or secret_name), observed.last
 
 
 def _kept(observed: Observed) -> str:

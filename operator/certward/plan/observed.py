@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from certward.errors import OperatorError
+from certward.model import profiles
 from certward.model.policy import HSTS
 from certward.model.profiles import Profile
 from certward.model.resources import App, Domain
@@ -100,6 +101,7 @@ class Observed:
         next_key_type: key type of the stored key of an open order; empty when there is none.
         next_spki: hash of that key's public half; equal to the certificate's once the order has been stored.
         profile: the TLS profile in force for the App, cut to the floor.
+        last: the profile that the host was last served with, cut to the floor; None: not known.
         hsts: the Strict-Transport-Security header that the policy in force asks for.
         foreign: routes of others for the same host, as "Kind namespace/name".
         obstacle: what keeps the routes from being written, as a sentence; empty when nothing does.
@@ -134,6 +136,7 @@ class Observed:
     domain: Domain
     app: App | None
     profile: Profile
+    last: Profile | None = None
     hsts: HSTS | None = None
     foreign: tuple[str, ...] = ()
     obstacle: str = ""
@@ -202,6 +205,16 @@ def label(profile: Profile) -> str:
     return f"{profile.revision}/{profile.name}/{profile.min_version}"
 
 
+def labelled(text: str) -> Profile | None:
+    """The profile of a label; None where there is none, or none any more."""
+    revision, _, rest = text.partition("/")
+    name, _, least = rest.partition("/")
+    known = profiles.TABLE.get((revision, name))
+    if known is None or least not in profiles.versions(known):
+        return None
+    return profiles.cut_to_floor(known, least)
+
+
 class Step(Enum):
     """The one thing to do next that takes talking to somebody other than the API server."""
 
@@ -223,7 +236,7 @@ class Routes:
         secret_name: serve HTTPS with this Secret; empty: no HTTPS.
         redirect: answer plain HTTP with a redirect.
         profile: the TLS settings, when secret_name is set; None: whatever is rendered stays as it is, because
-            the certificate at hand cannot be served with the profile in force.
+            the certificate at hand cannot be served with the profile in force, and which it was before is not known.
         hsts: header to send with HTTPS; None: none. Clients take it only from a connection that they trust (RFC 6797,
             8.1), so that it need not wait for a proof.
         plain: False: a first certificate is on its way, and the route of plain HTTP may come together with its

@@ -12,7 +12,7 @@ from certward.names import ANNOTATION_REFRESH
 from certward.plan import renewal, revocation, verdicts
 from certward.plan.gates import Verdict
 from certward.plan.manual import Serving
-from certward.plan.observed import Observed
+from certward.plan.observed import Observed, label
 from certward.plan.serving import Choice
 
 #: As many as the schema takes; forgetting them costs an order each.
@@ -156,9 +156,9 @@ def record_type(target: str) -> str:
 
 def _certificate(observed: Observed, shown: Serving | None) -> dict[str, Any] | None:
     """The certificate that the ingress is told to serve; follows the proof, so the old one stays until then."""
+    known = observed.domain.status.get("certificate") or {}
     if shown is None:
-        known = observed.domain.status.get("certificate")
-        return dict(known) if known else None  # expired or vanished, it is still what clients were last shown
+        return dict(known) or None  # expired or vanished, it is still what clients were last shown
     app, facts = observed.app, shown.facts
     certificate = {
         "source": shown.source,
@@ -171,6 +171,9 @@ def _certificate(observed: Observed, shown: Serving | None) -> dict[str, Any] | 
         "notBefore": format_time(facts.not_before),
         "notAfter": format_time(facts.not_after),
     }
+    fits = profiles.fits(observed.profile, facts.key_type)
+    if tls_profile := label(observed.profile) if fits else known.get("tlsProfile"):
+        certificate["tlsProfile"] = tls_profile
     if app is not None and app.is_automatic and not shown.is_manual:
         certificate["renewalTime"] = format_time(renewal.due_at(observed, facts))
     return certificate

@@ -9,13 +9,14 @@ from certward.kube.cache import Cache
 from certward.kube.foreign import ForeignRoutes
 from certward.model import profiles
 from certward.model.policy import Effective
+from certward.model.profiles import Profile
 from certward.model.resources import App, Domain, key_of
 from certward.names import ANNOTATION_REFRESH
 from certward.plan import revocation, schedule
 from certward.plan.challenges import Ways
 from certward.plan.checks import SecretState
 from certward.plan.manual import Refused
-from certward.plan.observed import Observed, Proof, Turn, Unrevoked
+from certward.plan.observed import Observed, Proof, Turn, Unrevoked, labelled
 from certward.plan.remembered import at_rest
 from certward.plan.status import remembers_served
 from certward.plan.turns import OrderRequest
@@ -121,6 +122,7 @@ class Gatherer:
             domain=domain,
             app=app,
             profile=effective.profile,
+            last=self._last(domain),
             hsts=effective.hsts,
             foreign=self._foreign.of(domain.hostname, self._classes.reads(ingress_class)),
             obstacle=memory.obstacle,
@@ -167,6 +169,11 @@ class Gatherer:
     def _state(self, domain: Domain, app: App | None, now: datetime) -> SecretState:
         wants_secret = app is not None or revocation.is_asked_anew(domain)
         return self._secrets.state(domain, now, self._roots_pem) if wants_secret else SecretState()
+
+    def _last(self, domain: Domain) -> Profile | None:
+        """The profile that the status remembers; nothing is served beneath the floor, whatever was before."""
+        known = labelled(str((domain.status.get("certificate") or {}).get("tlsProfile") or ""))
+        return profiles.cut_to_floor(known, self._config.tls.floor.min_version) if known else None
 
     def _ways(self, memory: Memory) -> Ways:
         """What the configuration and the looks of this attempt say of the challenges."""
