@@ -16,13 +16,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from certward.acme.account import AccountKey
 from certward.acme.holds import Holds
 from certward.acme.problems import ProblemReply, parse_problem
 from certward.acme.tally import NO_ANSWER, Tally
-from certward.acme.tls import ContextAdapter
+from certward.acme.tls import mount
 from certward.errors import Transient
 from certward.stages import stage
 
@@ -95,7 +95,7 @@ class Transport:
         context: from `tls_context`, shared by all threads.
         holds: what the CA has asked to leave alone for now, shared by all threads.
         tally: where the answers are counted, shared by all threads.
-        timeout: seconds to connect, and seconds between two pieces of a reply.
+        timeout: seconds to connect, and seconds for a whole reply.
         user_agent: RFC 8555, 6.1 wants one.
     """
 
@@ -120,7 +120,7 @@ class Transport:
         self._session.max_redirects = _MAXIMUM_REDIRECTS
         self._session.auth = _no_credentials
         self._session.headers.update({"User-Agent": user_agent, "Accept-Language": "en", "Accept-Encoding": "identity"})
-        self._session.mount("https://", ContextAdapter(context))
+        mount(self._session, context)
 
     def close(self) -> None:
         """Close the connections; the object can be used again."""
@@ -233,7 +233,8 @@ class Transport:
             )
         if isinstance(error, requests.TooManyRedirects):
             return self._trouble("redirects in circles")
-        if isinstance(error, requests.Timeout):
+        # requests names a timeout within a body a lost connection.
+        if isinstance(error, requests.Timeout) or any(isinstance(each, ReadTimeoutError) for each in error.args):
             return self._trouble("does not answer in time")
         if isinstance(error, requests.exceptions.ProxyError):
             return self._trouble("cannot be reached through the proxy")
