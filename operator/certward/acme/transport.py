@@ -183,7 +183,7 @@ class Transport:
         """The response with its body read; every nonce is kept, whatever the response says."""
         self._holds.check(url)
         try:
-            with self._session.request(
+            response = self._session.request(
                 method,
                 url,
                 data=data,
@@ -193,20 +193,25 @@ class Transport:
                 allow_redirects=method != "POST",
                 proxies=_NO_PROXY if _is_loopback(url) else None,
                 stream=True,
-            ) as response:
-                body = b""
-                for chunk in response.iter_content(_CHUNK):
-                    body += chunk
-                    if len(body) > MAXIMUM_BODY:
-                        self._tally.count(NO_ANSWER)
-                        raise self._trouble("sent more than an answer of ACME can hold")
+                hooks={"response": self._read},
+            )
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             self._tally.count(NO_ANSWER)
             raise self._unreachable(error) from error
         self._tally.count(response.status_code)
-        response._content = body  # noqa: SLF001 - where requests keeps a body that it has read
         self._nonce = response.headers.get("Replay-Nonce", "") or self._nonce
         return response
+
+    def _read(self, response: requests.Response, **_: object) -> None:
+        """The body of each answer, also of one that leads elsewhere, which requests would read whole."""
+        with response:
+            body = b""
+            for chunk in response.iter_content(_CHUNK):
+                body += chunk
+                if len(body) > MAXIMUM_BODY:
+                    self._tally.count(NO_ANSWER)
+                    raise self._trouble("sent more than an answer of ACME can hold")
+        response._content = body  # noqa: SLF001 - where requests keeps a body that it has read
 
     def _checked(self, response: requests.Response, url: str) -> Reply:
         retry_after = retry_after_seconds(response.headers.get("Retry-After"), _sent_at(response.headers.get("Date")))
