@@ -21,6 +21,7 @@ from certward.acme.client import Issuer, IssuerSettings
 from certward.acme.http01 import Answerer
 from certward.model import pki
 from cluster.binaries import binary
+from thumbprints import by_hostname
 
 BLOCKED = "blocked.example.com"
 
@@ -38,7 +39,9 @@ class World:
         self.ca_pem, certificate, key = directory_certificate()
         (folder / "directory.pem").write_bytes(certificate)
         (folder / "directory.key").write_bytes(key)
-        self._answerer = Answerer("127.0.0.1", 0, self.thumbprints.get, allowed_peers=[ip_network("127.0.0.0/8")])
+        self._answerer = Answerer(
+            "127.0.0.1", 0, by_hostname(self.thumbprints), allowed_peers=[ip_network("127.0.0.0/8")]
+        )
         self._acme_port, self._management_port, self._dns_port, self._dns_api_port, unused = free_ports(5)
         self._answerer.start()
         config = {

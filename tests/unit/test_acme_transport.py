@@ -157,6 +157,15 @@ def test_redirects_of_the_directory_end(ca, issuer):
     assert "circles" in refused(issuer).message
 
 
+def test_what_leads_elsewhere_holds_no_more_than_any_answer(ca, issuer):
+    ca.says("/old", (302, b" " * 2_000_000, {"Location": "/directory"}), (302, b"moved", {"Location": "/directory"}))
+    with pytest.raises(Transient, match="more than an answer of ACME can hold"):
+        issuer.get(f"{ca.url}/old")
+    assert issuer.tally.counts() == {"none": 1}
+    assert ca.seen == [("GET", "/old")]
+    assert "newOrder" in issuer.get(f"{ca.url}/old").json()
+
+
 def test_the_directory_is_fetched_once_and_again_after_trouble(ca, issuer):
     placed(ca, issuer)
     placed(ca, issuer)

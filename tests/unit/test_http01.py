@@ -15,7 +15,7 @@ A_TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"  # noqa: S105 - the exam
 PATH = f"{CHALLENGE_PATH}{A_TOKEN}"
 
 
-def thumbprint_for(hostname):
+async def thumbprint_for(hostname):
     if hostname == "broken.example.com":
         raise LookupError("secret")
     return {"www.example.com": "PRINT"}.get(hostname)

@@ -14,6 +14,7 @@ from certward.names import CHALLENGE_PATH
 from certward.runtime import server
 from certward.runtime.server import HealthServer
 from cluster.waiting import wait_for
+from thumbprints import by_hostname
 
 PATH = f"{CHALLENGE_PATH}{'a' * 43}"
 GOOD = {
@@ -24,7 +25,7 @@ GOOD = {
 
 def made(name: str, patience: float) -> Answerer | HealthServer:
     if name == "answerer":
-        return Answerer("127.0.0.1", 0, {"www.example.com": "PRINT"}.get, patience=patience)
+        return Answerer("127.0.0.1", 0, by_hostname({"www.example.com": "PRINT"}), patience=patience)
     return HealthServer("127.0.0.1", 0, health=lambda: "", readiness=lambda: (True, {"a": 1}), patience=patience)
 
 

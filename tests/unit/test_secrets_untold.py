@@ -109,7 +109,7 @@ def working() -> Iterator[tuple[Answerer, HealthServer, Issuers]]:
     cache.put(domain(status=decide(observed(secret=secret(), proof=proof()), NOW).status))
     holding.begin(0)
     issuers = Issuers(CONFIG, client, namespace=NAMESPACE)
-    answerer = Answerer("127.0.0.1", 0, lambda _: issuers.thumbprint("le"))
+    answerer = Answerer("127.0.0.1", 0, lambda _: issuers.thumbprint_awaited("le"))
     metrics.expect(["le"])
     collector = scrape.StateCollector(
         scrape.Sources(

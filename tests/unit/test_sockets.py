@@ -13,6 +13,7 @@ from certward.__main__ import _options, parse_arguments
 from certward.acme.http01 import Answerer
 from certward.names import CHALLENGE_PATH
 from certward.runtime.server import HealthServer
+from thumbprints import by_hostname
 
 PATH = f"{CHALLENGE_PATH}{'a' * 43}"
 
@@ -34,7 +35,7 @@ REACHED = {"127.0.0.1": True, "::1": HAS_IPV6}
 
 def answerer(host: str, port: int = 0, peers: Sequence[str] = ()) -> Answerer:
     allowed = [ip_network(network) for network in peers]
-    return Answerer(host, port, {"www.example.com": "PRINT"}.get, allowed_peers=allowed)
+    return Answerer(host, port, by_hostname({"www.example.com": "PRINT"}), allowed_peers=allowed)
 
 
 def health(host: str) -> HealthServer:

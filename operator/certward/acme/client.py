@@ -37,7 +37,7 @@ class Issuer:
         settings: from the configuration.
         account_key_pem: the account's private key; RSA or ECDSA.
         account_url: where the account is already known.
-        timeout: seconds to connect, and seconds between two pieces of a reply.
+        timeout: seconds to connect, and seconds for a whole reply.
         user_agent: how we introduce ourselves.
         is_replaced: tells whether the account has another key by now; asked when the CA does not accept a request.
 

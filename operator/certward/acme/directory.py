@@ -9,8 +9,9 @@ from http import HTTPStatus
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
-from certward.acme.tls import ContextAdapter, tls_context
+from certward.acme.tls import mount, tls_context
 
 _BODY_MAX = 1024 * 1024
 
@@ -43,18 +44,18 @@ def look_at_directory(url: str, ca_bundle_pem: bytes = b"", *, timeout: float = 
     Args:
         url: of the directory.
         ca_bundle_pem: roots for its TLS, in addition to the system's.
-        timeout: seconds to connect, and seconds between two pieces of the answer.
+        timeout: seconds to connect, and seconds for the whole answer.
     """
     with requests.Session() as session:
         try:
-            session.mount("https://", ContextAdapter(tls_context(ca_bundle_pem)))
+            mount(session, tls_context(ca_bundle_pem))
             answer = session.get(url, timeout=timeout, stream=True, headers={"User-Agent": "certward"})
             body = answer.raw.read(_BODY_MAX, decode_content=True)
         except ValueError as error:
             return DirectoryLook(f"has a caBundle with {error}")
         except requests.exceptions.SSLError:
             return DirectoryLook("shows a certificate that is not trusted here")
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             return DirectoryLook(f"does not answer ({_in_words(error)})")
         date = _date(answer.headers.get("Date", ""))
         if answer.status_code != HTTPStatus.OK:

@@ -5,7 +5,7 @@ of a hostname at any time. Nothing else lives on this port, which is as public a
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
@@ -36,7 +36,7 @@ class Answerer:
         host: address to listen on; empty for all, of IPv6 and of IPv4.
         port: to listen on; 0 for a free one, see `port`.
         thumbprint_for: the thumbprint for a hostname (lower case, no port, no trailing dot), or None for one
-            that no certificate is wanted for; called for each request, so it has to be quick.
+            that no certificate is wanted for; called for each request, in the loop that answers all of them.
         allowed_peers: where given, connections from elsewhere are closed unheard.
         patience: seconds that a client has to take an answer and send a request, the first or the next one.
     """
@@ -45,7 +45,7 @@ class Answerer:
         self,
         host: str,
         port: int,
-        thumbprint_for: Callable[[str], str | None],
+        thumbprint_for: Callable[[str], Awaitable[str | None]],
         *,
         allowed_peers: Sequence[IPv4Network | IPv6Network] = (),
         patience: float = 10.0,
@@ -112,7 +112,7 @@ class Answerer:
         meant = _HOST.fullmatch(request.host or "")
         if meant is None or meant[1].lower() != host[1].lower():
             return self.refuse(HTTPStatus.BAD_REQUEST)
-        thumbprint = self._thumbprint_for(host[1].lower().removesuffix("."))
+        thumbprint = await self._thumbprint_for(host[1].lower().removesuffix("."))
         if thumbprint is None:
             return self.refuse(HTTPStatus.NOT_FOUND)
         self.answered += 1

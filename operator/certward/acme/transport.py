@@ -16,13 +16,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from certward.acme.account import AccountKey
 from certward.acme.holds import Holds
 from certward.acme.problems import ProblemReply, parse_problem
 from certward.acme.tally import NO_ANSWER, Tally
-from certward.acme.tls import ContextAdapter
+from certward.acme.tls import mount
 from certward.errors import Transient
 from certward.stages import stage
 
@@ -95,7 +95,7 @@ class Transport:
         context: from `tls_context`, shared by all threads.
         holds: what the CA has asked to leave alone for now, shared by all threads.
         tally: where the answers are counted, shared by all threads.
-        timeout: seconds to connect, and seconds between two pieces of a reply.
+        timeout: seconds to connect, and seconds for a whole reply.
         user_agent: RFC 8555, 6.1 wants one.
     """
 
@@ -120,7 +120,7 @@ class Transport:
         self._session.max_redirects = _MAXIMUM_REDIRECTS
         self._session.auth = _no_credentials
         self._session.headers.update({"User-Agent": user_agent, "Accept-Language": "en", "Accept-Encoding": "identity"})
-        self._session.mount("https://", ContextAdapter(context))
+        mount(self._session, context)
 
     def close(self) -> None:
         """Close the connections; the object can be used again."""
@@ -183,7 +183,7 @@ class Transport:
         """The response with its body read; every nonce is kept, whatever the response says."""
         self._holds.check(url)
         try:
-            with self._session.request(
+            response = self._session.request(
                 method,
                 url,
                 data=data,
@@ -193,20 +193,25 @@ class Transport:
                 allow_redirects=method != "POST",
                 proxies=_NO_PROXY if _is_loopback(url) else None,
                 stream=True,
-            ) as response:
-                body = b""
-                for chunk in response.iter_content(_CHUNK):
-                    body += chunk
-                    if len(body) > MAXIMUM_BODY:
-                        self._tally.count(NO_ANSWER)
-                        raise self._trouble("sent more than an answer of ACME can hold")
+                hooks={"response": self._read},
+            )
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             self._tally.count(NO_ANSWER)
             raise self._unreachable(error) from error
         self._tally.count(response.status_code)
-        response._content = body  # noqa: SLF001 - where requests keeps a body that it has read
         self._nonce = response.headers.get("Replay-Nonce", "") or self._nonce
         return response
+
+    def _read(self, response: requests.Response, **_: object) -> None:
+        """The body of each answer, also of one that leads elsewhere, which requests would read whole."""
+        with response:
+            body = b""
+            for chunk in response.iter_content(_CHUNK):
+                body += chunk
+                if len(body) > MAXIMUM_BODY:
+                    self._tally.count(NO_ANSWER)
+                    raise self._trouble("sent more than an answer of ACME can hold")
+        response._content = body  # noqa: SLF001 - where requests keeps a body that it has read
 
     def _checked(self, response: requests.Response, url: str) -> Reply:
         retry_after = retry_after_seconds(response.headers.get("Retry-After"), _sent_at(response.headers.get("Date")))
@@ -233,7 +238,8 @@ class Transport:
             )
         if isinstance(error, requests.TooManyRedirects):
             return self._trouble("redirects in circles")
-        if isinstance(error, requests.Timeout):
+        # requests names a timeout within a body a lost connection.
+        if isinstance(error, requests.Timeout) or any(isinstance(each, ReadTimeoutError) for each in error.args):
             return self._trouble("does not answer in time")
         if isinstance(error, requests.exceptions.ProxyError):
             return self._trouble("cannot be reached through the proxy")

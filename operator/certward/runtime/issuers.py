@@ -1,13 +1,15 @@
 """The configured issuers and their accounts: one account key each, kept in a Secret, the same for all replicas."""
 
+import asyncio
 import base64
 import hashlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -27,6 +29,22 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 5.0
 #: Seconds in which every replica has seen a new key.
 SEEN_BY_ALL: Final = 2 * LOOK_SECONDS + 1
+#: Seconds in which a key that was not there, or could not be had, is not looked for again: anybody may ask for answers
+#: by it. A new key waits for as long before a CA sees it, or another replica could still say that there is none.
+NO_KEY_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """A look for a key that found none that can be used.
+
+    Attributes:
+        until: when it is looked for again, as monotonic time.
+        why: what was wrong, as a sentence; empty where there is just none yet.
+    """
+
+    until: float
+    why: str = ""
 
 
 class Issuers:
@@ -39,6 +57,8 @@ class Issuers:
         self.store = AccountStore(client, namespace=namespace)
         self._lock = threading.Lock()
         self._issuers: dict[str, Issuer] = {}
+        self._loaded_at: dict[str, float] = {}
+        self._misses: dict[str, _Miss] = {}
         self._registered: dict[str, str] = {}
         self._seen: dict[str, tuple[str, str]] = {}
         self._versions: dict[str, int] = {}
@@ -63,9 +83,9 @@ class Issuers:
         Raises:
             OperatorError: the CA or the API server could not or would not.
         """
-        issuer = self._load(name, create=True)
-        if issuer is None:  # pragma: no cover - create=True makes one
-            raise Rejected("CARejected", f"issuer {name} has no account key")
+        issuer = self._load(name)
+        if not issuer.account_url:  # so the key may have been made just now, here or elsewhere
+            time.sleep(max(0.0, self._loaded_at[name] + NO_KEY_SECONDS - time.monotonic()))
         url = issuer.ensure_account()  # another one than before where the CA had lost the account
         if self._registered.get(name) != url:
             self._remember_account(name, url, issuer.thumbprint)
@@ -128,12 +148,16 @@ class Issuers:
 
     def thumbprint(self, name: str) -> str | None:
         """The account key's thumbprint (RFC 7638), or None while there is no key."""
-        try:
-            issuer = self._load(name, create=False)
-        except OperatorError as error:
-            log.warning("account key of issuer %s: %s", name, error.message)
-            return None
-        return issuer.thumbprint if issuer else None
+        known = self._issuers.get(name)
+        if known is None:
+            with self._lock:
+                known = self._issuers.get(name) or self._look(name)
+        return known.thumbprint if known else None
+
+    async def thumbprint_awaited(self, name: str) -> str | None:
+        """The same for an event loop, which is not kept from other work while the API server is asked for the key."""
+        known = self._issuers.get(name)
+        return known.thumbprint if known else await asyncio.to_thread(self.thumbprint, name)
 
     def client_for(self, configured: IssuerConfig, account: Account) -> Issuer:
         """A client for an account, whether it is the one in use or not.
@@ -149,26 +173,49 @@ class Issuers:
         known = self._issuers.copy()  # without the lock, which is held while the API server is asked for a key
         return {name: issuer.tally.counts() for name, issuer in known.items()}
 
-    def _load(self, name: str, *, create: bool) -> Issuer | None:
+    def _load(self, name: str) -> Issuer:
+        known = self._issuers.get(name)  # without the lock, as in all that is done for known ones
+        if known is not None:
+            return known
+        configured = self._config.issuer(name)
+        if configured is None:
+            raise Rejected("CARejected", f"issuer {name} is not configured")
         with self._lock:
             known = self._issuers.get(name)
             if known is not None:
                 return known
-            configured = self._config.issuer(name)
-            if configured is None:
-                return None
             account = self.store.read(name)
             if account is None:
-                if not create:
-                    return None
                 key_pem = keys.generate_key("ECDSA-P256")
                 account = self.store.create(name, Account(key_pem, directory=configured.directory))
                 log.info("made an account key for issuer %s", name)
-            external = self._external_secret(configured)
-            self._seen[name] = (_key_digest(account), _digest(external))
-            issuer = self._make(configured, account, external, lambda: self._is_replaced(name, account))
-            self._issuers[name] = issuer
-            return issuer
+            return self._keep(configured, account)
+
+    def _look(self, name: str) -> Issuer | None:
+        """Look for a key that is not known yet, unless that has just been done. Whoever calls has the lock."""
+        configured, began, last = self._config.issuer(name), time.monotonic(), self._misses.get(name)
+        if configured is None or (last is not None and began < last.until):
+            return None
+        try:
+            account = self.store.read(name)
+            if account is not None:
+                return self._keep(configured, account)
+            self._misses[name] = _Miss(began + NO_KEY_SECONDS)  # it may have been made since
+        except OperatorError as error:
+            self._misses[name] = _Miss(time.monotonic() + NO_KEY_SECONDS, error.message)
+            if last is None or last.why != error.message:
+                log.warning("account key of issuer %s: %s", name, error.message)
+        return None
+
+    def _keep(self, configured: IssuerConfig, account: Account) -> Issuer:
+        """Use an account from here on. Whoever calls has the lock."""
+        name, external = configured.name, self._external_secret(configured)
+        self._seen[name] = (_key_digest(account), _digest(external))
+        issuer = self._make(configured, account, external, lambda: self._is_replaced(name, account))
+        self._misses.pop(name, None)
+        self._loaded_at[name] = time.monotonic()
+        self._issuers[name] = issuer
+        return issuer
 
     def _is_replaced(self, name: str, used: Account) -> bool:
         """Whether the account has got another key than the one that is used here, or is about to."""

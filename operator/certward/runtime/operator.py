@@ -321,7 +321,7 @@ class Operator:
         open_now = memory.order.url if memory and memory.order else ""
         return entry.order in (open_now, (domain.status.get("order") or {}).get("url"))
 
-    def _thumbprint_for(self, hostname: str) -> str | None:
+    async def _thumbprint_for(self, hostname: str) -> str | None:
         """Whose challenges are answered for a hostname; None: nobody's."""
         domain = self.cache.domain_for(hostname)
         app = self.cache.app(domain.meta.namespace, domain.app) if domain else None
@@ -329,7 +329,7 @@ class Operator:
             return None
         issuer = (domain.status.get("order") or {}).get("issuer") or app.issuer
         names = (issuer,) if issuer else self._issuers.names()
-        return self._issuers.thumbprint(names[0]) if names else None
+        return await self._issuers.thumbprint_awaited(names[0]) if names else None
 
     def _problem(self) -> str:
         """What only a restart can mend; the API server or a CA being away is not."""
