@@ -8,7 +8,7 @@ from certward.model.resources import name_hash
 from cluster.handle import Cluster
 from e2e.bought import Seller, tls_secret
 from e2e.local import Local
-from e2e.outside import Outside
+from e2e.outside import TIMEOUT, Outside
 from e2e.world import Domain, World, condition
 
 pytestmark = pytest.mark.cluster
@@ -141,8 +141,9 @@ def test_it_goes_with_its_app_and_with_the_platforms_domain(cluster: Cluster, wo
     gone, kept = until_served(world, namespace), until_served(world, namespace, "other")
     world.delete("app", namespace, "shop")
     world.until(lambda: not reaches(outside, gone), "no route leads to the App that is gone", 45)
-    # Envoy has once answered for it with nothing, just while it took up that the other one's route was gone.
-    world.until(lambda: reaches(outside, kept), "the other App's hostname is answered", 10)
+    # Envoy has twice left a request for it without an answer, while it took up that the other route was gone. One that
+    # hangs takes a client's whole patience, so that there has to be time for another.
+    world.until(lambda: reaches(outside, kept), "the other App's hostname is answered", 3 * TIMEOUT)
 
     cluster.up(patch={})
     try:
@@ -160,5 +161,6 @@ def reaches(outside: Outside, hostname: str) -> bool:
     """Whether the backend answers, over plain HTTP or HTTPS."""
     try:
         return outside.http_get(hostname).backend == "shop" or outside.https_get(hostname).backend == "shop"
-    except OSError:
+    except OSError as error:
+        print(f"\n{hostname}: {error!r}")
         return False
