@@ -1,11 +1,13 @@
 """An issuer: a CA's directory and our account there, for many threads at once."""
 
 import json
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from acme import messages
@@ -22,6 +24,9 @@ from certward.acme.transport import JSON, Reply, Transport
 from certward.errors import ConfigError, IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
 
 __all__ = ["ExternalAccount", "Issuer", "IssuerSettings"]
+
+#: Seconds before which a directory is not fetched anew for what is not in it.
+DIRECTORY_RENEWAL: Final = 180.0
 
 #: What CAs answer to newAccount with a binding that they do not know or cannot verify (RFC 8555, 7.3.4).
 _REFUSED_BINDING = ("unauthorized", "malformed")
@@ -73,6 +78,7 @@ class Issuer:
             raise ConfigError("issuers", f"{error}, of issuer {settings.name}") from None
         self._directory: Mapping[str, Any] = {}
         self._fetching: Shared[Mapping[str, Any]] = Shared()
+        self._renewed_at = -math.inf
         self._registering: Shared[str] = Shared()
         self._holds = Holds(settings.name)
         self.tally = Tally()
@@ -179,6 +185,22 @@ class Issuer:
             Transient: it cannot be had, or what is there is no directory.
         """
         return self._directory or self._fetching.run(self._fetch_directory)
+
+    def renew_directory(self) -> None:
+        """Fetch the directory anew, unless that was done in the last minutes: a CA may offer more, or less, by now.
+
+        Raises:
+            Transient, RateLimited: it cannot be had.
+        """
+
+        def attempt() -> Mapping[str, Any]:
+            if time.monotonic() < self._renewed_at + DIRECTORY_RENEWAL:
+                return self._directory or self._fetch_directory()
+            fetched = self._fetch_directory()
+            self._renewed_at = time.monotonic()
+            return fetched
+
+        self._fetching.run(attempt)
 
     def has_resource_url(self, url: str) -> bool:
         """Whether a URL from elsewhere, such as a status, leads to this CA."""
