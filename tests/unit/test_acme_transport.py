@@ -1,5 +1,6 @@
 """What a CA may do wrong, by a server that does it: rate limits, rejected nonces, nonsense instead of ACME."""
 
+import json
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from email.utils import format_datetime
 from types import SimpleNamespace
 
 import pytest
+from josepy.json_util import decode_b64jose
 
 from certward.acme import certificates, client, orders
 from certward.acme.account import AccountKey
@@ -14,7 +16,15 @@ from certward.acme.client import DIRECTORY_RENEWAL, ExternalAccount, Issuer, Iss
 from certward.acme.directory import _date
 from certward.acme.order import FIRST_POLL, LAST_POLL
 from certward.acme.transport import MAXIMUM_RETRY_AFTER, NONCE_ATTEMPTS, retry_after_seconds
-from certward.errors import ChallengeFailed, ConfigError, OperatorError, RateLimited, Rejected, Transient
+from certward.errors import (
+    ChallengeFailed,
+    ConfigError,
+    IssuerUnusable,
+    OperatorError,
+    RateLimited,
+    Rejected,
+    Transient,
+)
 from certward.model import pki
 from scripted_ca import ACCOUNT_KEY, PROBLEM, ScriptedCA, order_document
 
@@ -266,6 +276,60 @@ def test_a_lost_account_is_registered_again_once(ca, issuer):
     assert refused(issuer).reason == "CAUnavailable"
     assert ca.seen.count(("POST", "/newAccount")) == 2
     assert ca.seen.count(("POST", "/newOrder")) == 2
+
+
+def registrations(ca, *replies):
+    """Have newAccount answer so; returns what it is asked."""
+    asked, left = [], list(replies)
+
+    def answer(body):
+        asked.append(json.loads(decode_b64jose(json.loads(body)["payload"])))
+        return left.pop(0)
+
+    ca.says("/newAccount", answer)
+    return asked
+
+
+def test_an_account_is_looked_for_without_a_binding_and_with_it_only_where_that_is_asked_for(ca):
+    found = (200, {}, {"Location": f"{ca.url}/account/1"})
+    with closing(ca.issuer(external_account=ExternalAccount("kid", "a2V5"))) as issuer:
+        asked = registrations(ca, found)
+        assert issuer.find_account() == f"{ca.url}/account/1"
+        assert asked == [{"onlyReturnExisting": True}]
+        asked = registrations(ca, problem("externalAccountRequired"), found)
+        assert issuer.find_account() == f"{ca.url}/account/1"
+        assert [sorted(each) for each in asked] == [
+            ["onlyReturnExisting"],
+            ["externalAccountBinding", "onlyReturnExisting"],
+        ]
+        registrations(ca, problem("externalAccountRequired"), problem("accountDoesNotExist"))
+        assert issuer.find_account() == ""
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (problem("externalAccountRequired"), IssuerUnusable),
+        (problem("unauthorized", 403), IssuerUnusable),
+        (problem("malformed"), Rejected),
+        ((200, {}), Transient),
+        ((404, b"nothing"), Transient),
+    ],
+    ids=["a binding is wanted and there is none", "unauthorized", "malformed", "found, and not where", "no ACME"],
+)
+def test_only_a_ca_that_says_so_has_no_such_account(ca, issuer, reply, kind):
+    registrations(ca, reply, problem("accountDoesNotExist"))
+    with pytest.raises(kind):
+        issuer.find_account()
+    assert issuer.find_account() == ""
+
+
+def test_whose_key_it_is_is_shown_by_the_account_only(ca, issuer):
+    url = f"{ca.url}/account/1"
+    ca.says("/account/1", (200, {"status": "valid"}), problem("unauthorized", 403), (500, b""), (200, b"<html>"))
+    assert [issuer.is_key_of(url) for _ in range(3)] == [True, False, False]
+    with pytest.raises(Transient):
+        issuer.is_key_of(url)
 
 
 def test_the_wait_is_the_ca_s_or_a_little_longer_each_time(ca, issuer):
