@@ -12,7 +12,10 @@ PROBLEM = "urn:ietf:params:acme:error:"
 
 
 class ScriptedCA:
-    """Answers each path with its replies in turn, the last one again and again: (status, body, headers)."""
+    """Answers each path with its replies in turn, the last one again and again: (status, body, headers).
+
+    A reply may also be a function that makes it of the request's body.
+    """
 
     def __init__(self):
         self.replies = {}
@@ -22,10 +25,11 @@ class ScriptedCA:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, body, headers = ca.reply(self.command, self.path)
+                asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, body, headers = ca.reply(self.command, self.path, asked)
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response_only(status)
                 usual = {"Replay-Nonce": "bm9uY2U", "Date": self.date_time_string()}
@@ -53,13 +57,14 @@ class ScriptedCA:
         self.says("/newAccount", (201, {}, {"Location": f"{self.url}/account/1"}))
 
     def says(self, path, *replies):
-        self.replies[path] = [(*reply, {})[:3] for reply in replies]
+        self.replies[path] = [reply if callable(reply) else _whole(reply) for reply in replies]
 
-    def reply(self, method, path):
+    def reply(self, method, path, asked):
         with self._lock:
             self.seen.append((method, path))
             replies = self.replies.get(path) or [(404, {"type": f"{PROBLEM}malformed"}, {})]
-            return replies.pop(0) if len(replies) > 1 else replies[0]
+            reply = replies.pop(0) if len(replies) > 1 else replies[0]
+            return _whole(reply(asked)) if callable(reply) else reply
 
     def issuer(self, **settings):
         return Issuer(IssuerSettings("scripted", f"{self.url}/directory", **settings), ACCOUNT_KEY, timeout=5)
@@ -68,6 +73,10 @@ class ScriptedCA:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _whole(reply):
+    return (*reply, {})[:3]
 
 
 def order_document(ca, status, **more):

@@ -44,8 +44,9 @@ class Fault(StrEnum):
     TRUNCATED = "truncated"
     TRUNCATED_UNSEEN = "truncated without a length"
     HTML = "HTML"
-    # Answers that are whole and slow, or whose nonce is of no use.
+    # Answers that are whole and slow, would be asked for again without a pause, or bring a nonce of no use.
     DRIP = "drip"
+    AT_ONCE = "Retry-After of 0"
     SPOILT_NONCE = "spoilt nonce"
     EMPTY_NONCE = "empty nonce"
     # The CA ends the order.
@@ -71,7 +72,7 @@ HOLDING = frozenset(
 LOSING = frozenset({Fault.RESET_AFTER, Fault.TRUNCATED, Fault.TRUNCATED_UNSEEN, Fault.HTML})
 ENDING = frozenset({Fault.ORDER_INVALID, Fault.WRONG_KEY, Fault.WRONG_NAME, Fault.ANOTHERS})
 #: These are overcome at once.
-HARMLESS = frozenset({Fault.BAD_NONCE, Fault.SPOILT_NONCE, Fault.EMPTY_NONCE, Fault.DRIP})
+HARMLESS = frozenset({Fault.BAD_NONCE, Fault.SPOILT_NONCE, Fault.EMPTY_NONCE, Fault.DRIP, Fault.AT_ONCE})
 
 _ANYWHERE = HOLDING | {Fault.UNAVAILABLE, Fault.RESET_BEFORE, Fault.RESET_AFTER, Fault.DRIP}
 _SIGNED = (
@@ -91,9 +92,9 @@ POSSIBLE: Mapping[Kind, frozenset[Fault]] = {
     Kind.NEW_NONCE: _ANYWHERE | {Fault.EMPTY_NONCE, Fault.SPOILT_NONCE, Fault.REDIRECT},
     Kind.NEW_ACCOUNT: _SIGNED,
     Kind.NEW_ORDER: _SIGNED | {Fault.NO_ACCOUNT},
-    Kind.AUTHZ: _SIGNED,
+    Kind.AUTHZ: _SIGNED | {Fault.AT_ONCE},
     Kind.CHALLENGE: _SIGNED,
-    Kind.ORDER: _SIGNED | {Fault.ORDER_INVALID},
+    Kind.ORDER: _SIGNED | {Fault.ORDER_INVALID, Fault.AT_ONCE},
     Kind.FINALIZE: _SIGNED | {Fault.ORDER_INVALID},
     Kind.CERT: _SIGNED | {Fault.WRONG_KEY, Fault.WRONG_NAME, Fault.ANOTHERS},
     Kind.RENEWAL_INFO: _ANYWHERE | LOSING,

@@ -32,7 +32,7 @@ ELSEWHERE = "/elsewhere"
 _NOT_FORWARDED = {"transfer-encoding", "content-length", "connection", "keep-alive", "date", "server"}
 _NONCES = {Fault.SPOILT_NONCE: "bm9ib2R5LWhhcy1ldmVyLXNlZW4tdGhpcw", Fault.EMPTY_NONCE: ""}
 #: To these Pebble itself answers first.
-_AFTER = LOSING | ENDING | {Fault.DRIP, Fault.PASSED_WINDOW, *_NONCES}
+_AFTER = LOSING | ENDING | {Fault.DRIP, Fault.AT_ONCE, Fault.PASSED_WINDOW, *_NONCES}
 
 
 class Proxy:
@@ -190,6 +190,8 @@ class Proxy:
             return Answer(200, {"Content-Type": "text/html", "Replay-Nonce": nonce}, HTML)
         elif fault is Fault.PASSED_WINDOW:
             answer.body = PASSED_WINDOW
+        elif fault is Fault.AT_ONCE:
+            answer.headers["Retry-After"], answer.until = "0", None
         elif fault in _NONCES:
             answer.headers["Replay-Nonce"] = _NONCES[fault]
         if order and order.is_ended and entry.kind in (Kind.ORDER, Kind.FINALIZE) and answer.status < 300:

@@ -317,3 +317,14 @@ def test_an_external_account(tmp_path):
             with pytest.raises(Rejected) as caught:
                 world.issuer(pki.generate_key("ECDSA-P256"), external_account=external).ensure_account()
             assert hmac_key not in str(caught.value)
+
+
+def test_a_ca_tells_by_whose_key_an_account_is(world):
+    new_pem = pki.generate_key("ECDSA-P256")
+    old, new = world.issuer(pki.generate_key("ECDSA-P256")), world.issuer(new_pem)
+    url = old.ensure_account()
+    assert (old.find_account(), new.find_account()) == (url, "")
+    assert (old.is_key_of(url), new.is_key_of(url)) == (True, False)
+    old.change_key(new_pem)
+    assert (old.find_account(), new.find_account()) == ("", url)
+    assert (old.is_key_of(url), new.is_key_of(url)) == (False, True)

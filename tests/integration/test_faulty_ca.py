@@ -48,6 +48,7 @@ _WHERE: dict[Fault, tuple[Kind, ...]] = {
     Fault.SPOILT_NONCE: (Kind.NEW_ORDER, Kind.CHALLENGE),
     Fault.EMPTY_NONCE: (Kind.AUTHZ, Kind.ORDER),
     Fault.DRIP: (Kind.NEW_ORDER, Kind.CERT),
+    Fault.AT_ONCE: (Kind.AUTHZ, Kind.ORDER),
     Fault.RATE_LIMITED_SECONDS: (Kind.FINALIZE, Kind.ORDER),
     Fault.RATE_LIMITED_DATE: (Kind.AUTHZ, Kind.CERT),
     Fault.TOO_MANY_SECONDS: (Kind.CHALLENGE,),

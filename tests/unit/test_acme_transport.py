@@ -1,19 +1,30 @@
 """What a CA may do wrong, by a server that does it: rate limits, rejected nonces, nonsense instead of ACME."""
 
+import json
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 
 import pytest
+from josepy.json_util import decode_b64jose
 
-from certward.acme import certificates, orders
+from certward.acme import certificates, client, orders
 from certward.acme.account import AccountKey
-from certward.acme.client import ExternalAccount, Issuer, IssuerSettings
+from certward.acme.client import DIRECTORY_RENEWAL, ExternalAccount, Issuer, IssuerSettings
 from certward.acme.directory import _date
 from certward.acme.order import FIRST_POLL, LAST_POLL
 from certward.acme.transport import MAXIMUM_RETRY_AFTER, NONCE_ATTEMPTS, retry_after_seconds
-from certward.errors import ChallengeFailed, ConfigError, OperatorError, RateLimited, Rejected, Transient
+from certward.errors import (
+    ChallengeFailed,
+    ConfigError,
+    IssuerUnusable,
+    OperatorError,
+    RateLimited,
+    Rejected,
+    Transient,
+)
 from certward.model import pki
 from scripted_ca import ACCOUNT_KEY, PROBLEM, ScriptedCA, order_document
 
@@ -177,6 +188,73 @@ def test_the_directory_is_fetched_once_and_again_after_trouble(ca, issuer):
     assert ca.seen.count(("GET", "/directory")) == 2
 
 
+def offer(ca, *profiles):
+    """Have the CA's directory name these profiles from now on."""
+    status, document, headers = ca.replies["/directory"][0]
+    ca.says("/directory", (status, document | {"meta": {"profiles": dict.fromkeys(profiles, "one of them")}}, headers))
+
+
+def fetched(ca):
+    """How often the directory has been."""
+    return ca.seen.count(("GET", "/directory"))
+
+
+def ask_for(issuer, profile):
+    """Why an order with a profile is refused; empty when it is placed."""
+    try:
+        orders.new_order(issuer, ["www.example.com"], profile=profile)
+    except Rejected as refusal:
+        return refusal.message
+    return ""
+
+
+def test_a_profile_that_the_ca_offers_later_needs_no_restart(ca, issuer, monkeypatch):
+    now = SimpleNamespace(value=0.0)
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: now.value))
+    ca.says("/newOrder", (201, order_document(ca, "ready"), {"Location": f"{ca.url}/order"}))
+    offer(ca, "classic")
+    assert ask_for(issuer, "classic") == ""
+    offer(ca, "classic", "short")
+    assert ask_for(issuer, "short") == ""
+    assert fetched(ca) == 2
+
+    refused = "The CA scripted does not offer the ACME profile new; it offers: classic, short."
+    assert [ask_for(issuer, "new") for _ in range(3)] == [refused] * 3
+    assert fetched(ca) == 2, "it was fetched anew just before"
+    offer(ca, "new")
+    now.value += DIRECTORY_RENEWAL
+    assert ask_for(issuer, "new") == ""
+    assert fetched(ca) == 3
+
+
+def test_a_profile_that_the_ca_offers_no_more_is_refused_by_its_directory_as_it_is_now(ca, issuer):
+    offer(ca, "classic", "short")
+    issuer.directory()
+    offer(ca, "classic")
+    ca.says("/newOrder", problem("invalidProfile"))
+    assert "it offers: classic." in ask_for(issuer, "short")
+    assert "it offers: classic." in ask_for(issuer, "short")
+    assert ca.seen.count(("POST", "/newOrder")) == 1
+    assert fetched(ca) == 2
+
+
+def test_a_profile_that_is_offered_and_refused_all_the_same_is_refused_in_the_words_of_the_ca(ca, issuer):
+    offer(ca, "classic")
+    ca.says("/newOrder", problem("invalidProfile", detail="not for this account"))
+    for _ in range(2):
+        assert "not for this account" in ask_for(issuer, "classic")
+    assert fetched(ca) == 2
+
+
+def test_a_profile_is_not_refused_while_the_directory_cannot_be_fetched(ca, issuer):
+    offer(ca, "classic")
+    issuer.directory()
+    ca.says("/directory", (503, b""), ca.replies["/directory"][0])
+    with pytest.raises(Transient):
+        ask_for(issuer, "short")
+    assert "it offers: classic" in ask_for(issuer, "short")
+
+
 def test_answers_are_counted_by_their_status(ca, issuer):
     placed(ca, issuer)
     before = issuer.tally.counts()
@@ -207,6 +285,60 @@ def test_a_lost_account_is_registered_again_once(ca, issuer):
     assert refused(issuer).reason == "CAUnavailable"
     assert ca.seen.count(("POST", "/newAccount")) == 2
     assert ca.seen.count(("POST", "/newOrder")) == 2
+
+
+def registrations(ca, *replies):
+    """Have newAccount answer so; returns what it is asked."""
+    asked, left = [], list(replies)
+
+    def answer(body):
+        asked.append(json.loads(decode_b64jose(json.loads(body)["payload"])))
+        return left.pop(0)
+
+    ca.says("/newAccount", answer)
+    return asked
+
+
+def test_an_account_is_looked_for_without_a_binding_and_with_it_only_where_that_is_asked_for(ca):
+    found = (200, {}, {"Location": f"{ca.url}/account/1"})
+    with closing(ca.issuer(external_account=ExternalAccount("kid", "a2V5"))) as issuer:
+        asked = registrations(ca, found)
+        assert issuer.find_account() == f"{ca.url}/account/1"
+        assert asked == [{"onlyReturnExisting": True}]
+        asked = registrations(ca, problem("externalAccountRequired"), found)
+        assert issuer.find_account() == f"{ca.url}/account/1"
+        assert [sorted(each) for each in asked] == [
+            ["onlyReturnExisting"],
+            ["externalAccountBinding", "onlyReturnExisting"],
+        ]
+        registrations(ca, problem("externalAccountRequired"), problem("accountDoesNotExist"))
+        assert issuer.find_account() == ""
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (problem("externalAccountRequired"), IssuerUnusable),
+        (problem("unauthorized", 403), IssuerUnusable),
+        (problem("malformed"), Rejected),
+        ((200, {}), Transient),
+        ((404, b"nothing"), Transient),
+    ],
+    ids=["a binding is wanted and there is none", "unauthorized", "malformed", "found, and not where", "no ACME"],
+)
+def test_only_a_ca_that_says_so_has_no_such_account(ca, issuer, reply, kind):
+    registrations(ca, reply, problem("accountDoesNotExist"))
+    with pytest.raises(kind):
+        issuer.find_account()
+    assert issuer.find_account() == ""
+
+
+def test_whose_key_it_is_is_shown_by_the_account_only(ca, issuer):
+    url = f"{ca.url}/account/1"
+    ca.says("/account/1", (200, {"status": "valid"}), problem("unauthorized", 403), (500, b""), (200, b"<html>"))
+    assert [issuer.is_key_of(url) for _ in range(3)] == [True, False, False]
+    with pytest.raises(Transient):
+        issuer.is_key_of(url)
 
 
 def test_the_wait_is_the_ca_s_or_a_little_longer_each_time(ca, issuer):

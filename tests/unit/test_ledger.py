@@ -15,6 +15,7 @@ from certward.plan.shards import shard_of
 from certward.plan.turns import OrderRequest
 from certward.runtime.ledger import Ledger
 from certward.runtime.ledger_keeping import WRITE_SECONDS
+from certward.runtime.metrics import ORDERS_ENDED
 from certward.runtime.registered import registered_domain
 from shelf import NAMESPACE, Shelf
 
@@ -152,6 +153,25 @@ def test_content_that_cannot_be_used_is_warned_of_and_no_more(world, caplog, sto
     ledger.flush()
     assert bool(world.shelf.writes) == is_overwritten
     assert ledger.usage()["le"].orders_left == 299
+
+
+def issued(issuer):
+    """How many orders are counted as issued."""
+    samples = (sample for metric in ORDERS_ENDED.collect() for sample in metric.samples)
+    wanted = {"issuer": issuer, "outcome": "issued"}
+    return sum(each.value for each in samples if each.name.endswith("_total") and each.labels == wanted)
+
+
+def test_an_order_is_counted_once_however_often_its_certificate_cannot_be_kept(world):
+    ledger, before = world.ledger(), issued("le")
+    order(ledger, "x")
+    for _ in range(3):
+        ledger.issued("le", request("x").key)  # the Secret cannot be written; it is tried again with the same order
+    assert issued("le") == before + 1
+    order(ledger, "x")
+    ledger.resumed("le", request("y"))
+    ledger.issued("le", request("y").key)
+    assert issued("le") == before + 3
 
 
 def test_two_writers_lose_nothing(world):

@@ -1,11 +1,13 @@
 """An issuer: a CA's directory and our account there, for many threads at once."""
 
 import json
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from acme import messages
@@ -22,6 +24,9 @@ from certward.acme.transport import JSON, Reply, Transport
 from certward.errors import ConfigError, IssuerUnusable, OperatorError, RateLimited, Rejected, Transient
 
 __all__ = ["ExternalAccount", "Issuer", "IssuerSettings"]
+
+#: Seconds before which a directory is not fetched anew for what is not in it.
+DIRECTORY_RENEWAL: Final = 180.0
 
 #: What CAs answer to newAccount with a binding that they do not know or cannot verify (RFC 8555, 7.3.4).
 _REFUSED_BINDING = ("unauthorized", "malformed")
@@ -73,6 +78,7 @@ class Issuer:
             raise ConfigError("issuers", f"{error}, of issuer {settings.name}") from None
         self._directory: Mapping[str, Any] = {}
         self._fetching: Shared[Mapping[str, Any]] = Shared()
+        self._renewed_at = -math.inf
         self._registering: Shared[str] = Shared()
         self._holds = Holds(settings.name)
         self.tally = Tally()
@@ -114,19 +120,38 @@ class Issuer:
         self._account_url = ""
 
     def find_account(self) -> str:
-        """The URL of the account with this key, empty where the CA knows none (RFC 8555, 7.3.1); makes none.
+        """The URL of the account with this key, empty where the CA says that it has none (RFC 8555, 7.3.1); makes none.
 
         Raises:
-            Transient, RateLimited, Rejected: as the CA says.
+            Transient, RateLimited, Rejected: as the CA says; whether there is one is not known then.
+        """
+        for is_bound in (False, True):
+            binding = self._binding() if is_bound else None
+            registration = messages.NewRegistration.from_data(
+                only_return_existing=True, external_account_binding=binding
+            )
+            try:
+                return self._ask_for_account(registration)
+            except ProblemReply as refusal:
+                if refusal.problem.code == "accountDoesNotExist":
+                    return ""
+                # A binding may be good for one use only, so that no CA gets it that does not ask for it.
+                is_wanted = refusal.problem.code == "externalAccountRequired" and self._settings.external_account
+                if is_bound or not is_wanted:
+                    raise self.error(refusal) from refusal
+        raise AssertionError("unreachable")
+
+    def is_key_of(self, account_url: str) -> bool:
+        """Whether the CA shows an account to who has this key (RFC 8555, 6.2, 6.3 and 7.1.2); no: not, or to nobody.
+
+        Raises:
+            Transient, RateLimited: it could not be asked, or what answers is no CA.
         """
         try:
-            payload = json.dumps({"onlyReturnExisting": True}).encode()
-            reply = self._post(str(self.directory()["newAccount"]), payload, account_url="")
-        except ProblemReply as problem:
-            if problem.problem.code == "accountDoesNotExist":
-                return ""
-            raise self.error(problem) from problem
-        return reply.headers.get("Location", "")
+            shown = self._post(account_url, b"", account_url)
+        except ProblemReply:
+            return False
+        return self.document(shown).get("status") == "valid"
 
     def change_key(self, new_key_pem: bytes) -> None:
         """Give the account another key (RFC 8555, 7.3.5); this client is of no use afterwards.
@@ -179,6 +204,22 @@ class Issuer:
             Transient: it cannot be had, or what is there is no directory.
         """
         return self._directory or self._fetching.run(self._fetch_directory)
+
+    def renew_directory(self) -> None:
+        """Fetch the directory anew, unless that was done in the last minutes: a CA may offer more, or less, by now.
+
+        Raises:
+            Transient, RateLimited: it cannot be had.
+        """
+
+        def attempt() -> Mapping[str, Any]:
+            if time.monotonic() < self._renewed_at + DIRECTORY_RENEWAL:
+                return self._directory or self._fetch_directory()
+            fetched = self._fetch_directory()
+            self._renewed_at = time.monotonic()
+            return fetched
+
+        self._fetching.run(attempt)
 
     def has_resource_url(self, url: str) -> bool:
         """Whether a URL from elsewhere, such as a status, leads to this CA."""
@@ -320,26 +361,33 @@ class Issuer:
 
     def _new_account(self) -> str:
         """Create the account, or find the one with the same key (RFC 8555, 7.3 and 7.3.1)."""
-        directory, external = self.directory(), self._settings.external_account
-        try:
-            binding = self._key.bind(external, directory) if external else None
-        except ValueError as error:
-            raise self._refused_binding(str(error)) from None
         registration = messages.NewRegistration.from_data(
             email=self._settings.email or None,
             terms_of_service_agreed=True,
-            external_account_binding=binding,
+            external_account_binding=self._binding(),
         )
+        return self._ask_for_account(registration)
+
+    def _ask_for_account(self, registration: messages.NewRegistration) -> str:
+        """The URL that newAccount gives (RFC 8555, 7.3)."""
         try:
-            reply = self._post(str(directory["newAccount"]), registration.json_dumps().encode(), account_url="")
+            reply = self._post(str(self.directory()["newAccount"]), registration.json_dumps().encode(), account_url="")
         except ProblemReply as refusal:
-            if external and refusal.problem.code in _REFUSED_BINDING:
+            if registration.external_account_binding and refusal.problem.code in _REFUSED_BINDING:
                 raise self._refused_binding(shown_detail(refusal.problem.detail)) from refusal
             raise
         location = reply.headers.get("Location", "")
         if not location:
             raise self.not_understood()
         return location
+
+    def _binding(self) -> dict[str, Any] | None:
+        """The external account's for newAccount, None where none is configured."""
+        external = self._settings.external_account
+        try:
+            return self._key.bind(external, self.directory()) if external else None
+        except ValueError as error:
+            raise self._refused_binding(str(error)) from None
 
     def _refused_binding(self, why: str) -> IssuerUnusable:
         sentence = (

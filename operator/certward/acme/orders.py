@@ -67,16 +67,15 @@ def new_order(
         OperatorError: as `problems` says.
     """
     if profile and profile not in issuer.profiles():
-        offered = ", ".join(sorted(issuer.profiles())) or "none"
-        raise Rejected(
-            "CARejected",
-            f"The CA {issuer.name} does not offer the ACME profile {profile}; it offers: {offered}.",
-        )
+        _look_for_profile(issuer, profile)
     if "renewalInfo" not in issuer.directory():
         replaces = ""
     try:
         return _place(issuer, hostnames, profile, replaces, challenge)
     except ProblemReply as reply:
+        if profile and reply.problem.code == "invalidProfile":
+            _look_for_profile(issuer, profile)
+            raise issuer.error(reply, hostnames[0]) from reply
         # A renewal may not fail for a hint: the CA may have forgotten or replaced the certificate in it.
         error = issuer.error(reply, hostnames[0])
         if not replaces or isinstance(error, RateLimited | ChallengeFailed):
@@ -147,6 +146,23 @@ def look(issuer: Issuer, order: Order) -> Order:
     except ProblemReply as reply:
         raise _error(issuer, order, reply) from reply
     return order
+
+
+def _look_for_profile(issuer: Issuer, profile: str) -> None:
+    """Look for an ACME profile in the directory as it is now; what a CA offers may have changed since the first look.
+
+    Raises:
+        Rejected: it is not offered.
+        Transient, RateLimited: the directory cannot be had.
+    """
+    issuer.renew_directory()
+    offered = issuer.profiles()
+    if profile not in offered:
+        raise Rejected(
+            "CARejected",
+            f"The CA {issuer.name} does not offer the ACME profile {profile}; it offers: "
+            f"{', '.join(sorted(offered)) or 'none'}.",
+        )
 
 
 @stage("ca order")

@@ -151,16 +151,21 @@ class Grants:
             if is_validation and subject.limit is Limit.FAILURES:
                 self.books.count(subject, now)
 
-    def issued(self, key: Key, now: float) -> None:
-        """The certificate was issued: it counts from now on, for the CA counts it when it is made."""
+    def issued(self, key: Key, now: float) -> bool:
+        """The certificate was issued: it counts from now on, for the CA counts it when it is made.
+
+        Returns:
+            Whether the order was open: it may be told again, as long as the certificate cannot be kept.
+        """
         grant = self.end(key)
         if grant is None:
-            return
+            return False
         for subject in grant.claims.counted:
             if subject != ACCOUNT:
                 if grant.is_counted:
                     self.books.refund(subject, grant.at)
                 self.books.count(subject, now)
+        return True
 
     def rate_limited(self, key: Key, until: float, message: str, claims: Claims | None = None) -> None:
         """The CA refused the order for now: nothing like it is sent before `until`.

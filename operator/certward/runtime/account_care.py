@@ -3,6 +3,9 @@
 A new key is kept beside the old one before the CA is asked. Whoever finds two keys, after a crash as well, asks the CA
 which one it knows. Meanwhile the account is not used; orders wait. Afterwards it rests for as long as other replicas
 may take to see the new key, since any of them may be asked for the answer to a challenge.
+
+A CA that wants an external account may refuse to say which key it knows. Then both are kept, the account goes on with
+the key before, and the CA is asked again later.
 """
 
 import logging
@@ -12,9 +15,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from certward.acme.client import Issuer
 from certward.config import Config, IssuerConfig
-from certward.errors import Conflict, OperatorError, Rejected
+from certward.errors import Conflict, OperatorError, Rejected, Retryable
 from certward.model import keys
+from certward.names import ANNOTATION_ROLLOVER
 from certward.runtime.account_store import Account
 from certward.runtime.issuers import LOOK_SECONDS, SEEN_BY_ALL, Issuers
 from certward.runtime.metrics import BUGS
@@ -23,8 +28,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that the requests under way may take to end before a key is changed; else it is tried again later.
 _PATIENCE: Final = 60.0
-#: Seconds after which a CA is told a contact again that it did not take.
-_CONTACT_RETRY: Final = 3600.0
+#: Seconds after which a CA is told a contact again that it did not take, or asked again what it did not say.
+_RETRY: Final = 3600.0
 
 
 class AccountCare:
@@ -37,6 +42,7 @@ class AccountCare:
         self._stop = threading.Event()
         self._looking = threading.Lock()
         self._contact_at: dict[str, float] = {}
+        self._doubts: dict[str, tuple[object, float]] = {}
         self._thread = threading.Thread(target=self._run, name="accounts", daemon=True)
 
     def start(self) -> None:
@@ -82,7 +88,8 @@ class AccountCare:
         if account is None:
             return
         is_registered = bool(account.url) and account.directory == configured.directory
-        if account.next_key_pem or (is_registered and account.is_rollover_wanted):
+        is_wanted = account.next_key_pem or (is_registered and account.is_rollover_wanted)
+        if is_wanted and not self._is_put_off(name, account):
             self._change_key(configured, account)
             return
         self._issuers.gate(name).open()  # as an attempt that was called off has left it
@@ -95,7 +102,7 @@ class AccountCare:
 
     def _tell_contact(self, configured: IssuerConfig, account: Account) -> None:
         name = configured.name
-        self._contact_at[name] = time.monotonic() + _CONTACT_RETRY
+        self._contact_at[name] = time.monotonic() + _RETRY
         with self._issuers.using(name) as is_free:
             if not is_free:
                 return
@@ -109,20 +116,22 @@ class AccountCare:
         name, gate = configured.name, self._issuers.gate(configured.name)
         if not gate.close(_PATIENCE):
             log.warning("issuer %s: its account is in use, so its key is changed later", name)
-            if not account.next_key_pem:
+            if not account.is_changing:
                 gate.open()
             return
-        if not account.next_key_pem:
-            new_key = keys.generate_key("ECDSA-P256")
-            account = self._issuers.store.write(name, replace(account, next_key_pem=new_key))
+        if not account.is_changing:
+            next_key_pem = account.next_key_pem or keys.generate_key("ECDSA-P256")
+            account = self._issuers.store.write(name, replace(account, next_key_pem=next_key_pem, problem=""))
         if self._config.shards > 1 and (self._stop.wait(SEEN_BY_ALL) or not self._may_work()):
             return  # others use the account too: all have seen by now that it is about to get another key
-        new = self._issuers.client_for(configured, replace(account, key_pem=account.next_key_pem, thumbprint=""))
-        problem, found = "", new.find_account()
-        if not found:
-            problem = self._ask_for_change(configured, account)
-        elif account.url not in ("", found):
-            problem = f"The CA {name} knows the new key as that of another account."
+        try:
+            new = self._issuers.client_for(configured, replace(account, key_pem=account.next_key_pem, thumbprint=""))
+            problem = self._settle(configured, account, new)
+        except Retryable:
+            raise
+        except OperatorError as refusal:
+            self._put_off(configured, account, refusal)
+            return
         if problem:
             account = replace(account, next_key_pem=b"", handled=account.asked, problem=problem)
             log.error("issuer %s: the account keeps its key: %s", name, problem)
@@ -139,10 +148,47 @@ class AccountCare:
         self._issuers.notice(configured, self._issuers.store.write(name, account))
         gate.open(after=SEEN_BY_ALL)
 
-    def _ask_for_change(self, configured: IssuerConfig, account: Account) -> str:
-        """Ask the CA; returns why it refuses, empty when it has done it."""
+    def _settle(self, configured: IssuerConfig, account: Account, new: Issuer) -> str:
+        """See to it that the account has its new key; returns why it certainly has not, empty when it has.
+
+        Raises:
+            OperatorError: it is not known whether it has.
+        """
+        name, old = configured.name, self._issuers.client_for(configured, account)
         try:
-            self._issuers.client_for(configured, account).change_key(account.next_key_pem)
+            found = new.find_account()
+        except OperatorError:
+            # A CA may tell that with a binding only, and take that once; then it shows by whom the account is heard.
+            if old.account_url and new.is_key_of(old.account_url):
+                return ""
+            if not old.account_url or not old.is_key_of(old.account_url):
+                raise
+            found = ""
+        if found:
+            is_ours = account.url in ("", found)
+            return "" if is_ours else f"The CA {name} knows the new key as that of another account."
+        try:
+            old.change_key(account.next_key_pem)
         except Rejected as refusal:
             return refusal.message
         return ""
+
+    def _put_off(self, configured: IssuerConfig, account: Account, refusal: OperatorError) -> None:
+        """Have the account used with the key before, and the new one kept, for the CA does not say which it knows."""
+        name = configured.name
+        problem = (
+            f"The CA {name} does not say which of two keys the account has. The one before is used, and it is asked "
+            f"again each hour, and when {ANNOTATION_ROLLOVER} or the external account's key changes. {refusal.message}"
+        )
+        log.error("issuer %s: %s", name, problem)
+        self._issuers.notice(configured, self._issuers.store.write(name, replace(account, problem=problem)))
+        self._doubts[name] = (self._basis(name, account), time.monotonic() + _RETRY)
+        self._issuers.gate(name).open()
+
+    def _is_put_off(self, name: str, account: Account) -> bool:
+        basis, until = self._doubts.get(name, (None, 0.0))
+        return bool(account.problem) and basis == self._basis(name, account) and time.monotonic() < until
+
+    def _basis(self, name: str, account: Account) -> object:
+        """What a change of is a reason to ask the CA at once."""
+        return account.asked, self._issuers.version(name)

@@ -32,7 +32,8 @@ class Account:
         contact: the e-mail address that the CA was told; empty when none.
         asked: the value with which a new key is asked for.
         handled: the value of that which was handled last.
-        problem: why the last new key was not taken, as a sentence.
+        problem: why the last new key was not taken, as a sentence; beside `next_key_pem`: why it is not known whether
+            it was, so that the account is used with the key before.
         uid: of the Secret.
         resource_version: as it was read.
     """
@@ -48,6 +49,11 @@ class Account:
     problem: str = ""
     uid: str = ""
     resource_version: str = ""
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether nobody may use the account until it is found out which of two keys the CA knows."""
+        return bool(self.next_key_pem) and not self.problem
 
     @property
     def is_rollover_wanted(self) -> bool:

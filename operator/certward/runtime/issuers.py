@@ -112,7 +112,7 @@ class Issuers:
         accounts = [(configured, self.store.read(configured.name)) for configured in self._config.issuers]
         changed = {configured.name for configured, account in accounts if self.notice(configured, account)}
         for configured, account in accounts:
-            if is_follower and (account is None or not account.next_key_pem):
+            if is_follower and (account is None or not account.is_changing):
                 self.gate(configured.name).open(after=SEEN_BY_ALL)
         return changed
 
@@ -126,8 +126,8 @@ class Issuers:
             OperatorError: the API server could not or would not.
         """
         name = configured.name
-        if account is not None and account.next_key_pem:
-            self.gate(name).close()  # until it is found out which key the CA knows
+        if account is not None and account.is_changing:
+            self.gate(name).close()
         digests = (_key_digest(account), _digest(self._external_secret(configured)))
         with self._lock:
             known = self._seen.get(name)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import reduce
-from typing import Final
+from typing import Final, TypeVar
 
 from certward.config import Config
 from certward.errors import OperatorError
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 #: How far wall clock and monotonic clock may drift apart, in seconds, before the clock counts as set.
 _JUMP: Final = 30.0
+
+_T = TypeVar("_T")
 
 
 class Ledger:
@@ -136,9 +138,9 @@ class Ledger:
         self._tell(issuer, key, lambda orders, now: orders.failed(key, now, is_validation=is_validation))
 
     def issued(self, issuer: str, key: Key) -> None:
-        """The certificate is there."""
-        ORDERS_ENDED.labels(issuer, "issued").inc()
-        self._tell(issuer, key, lambda orders, now: orders.issued(key, now))
+        """The certificate is there; told again while it cannot be kept, it counts once."""
+        if self._tell(issuer, key, lambda orders, now: orders.issued(key, now)):
+            ORDERS_ENDED.labels(issuer, "issued").inc()
 
     def rate_limited(self, issuer: str, key: Key, until: datetime, message: str = "") -> None:
         """The CA took no order and said when to come back.
@@ -226,12 +228,13 @@ class Ledger:
     def _accounts(self) -> list[Account]:
         return [account for parts in self._parts.values() for account in parts.held()]
 
-    def _tell(self, issuer: str, key: Key, what: Callable[[Grants, float], None]) -> None:
+    def _tell(self, issuer: str, key: Key, what: Callable[[Grants, float], _T]) -> _T | None:
         with self._lock:
             account = self._account(issuer, key)
-            if account is not None:
-                what(account.budget.orders, self._now())
-                account.is_changed = True
+            if account is None:
+                return None
+            account.is_changed = True
+            return what(account.budget.orders, self._now())
 
     def _now(self) -> float:
         """Seconds of the epoch. When the clock was set, everything keeps the age that it had."""
