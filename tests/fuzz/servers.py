@@ -15,6 +15,7 @@ from typing import Any
 from certward import logs
 from certward.acme.http01 import Answerer
 from fuzz import faults
+from thumbprints import by_hostname
 
 #: Hostnames whose challenges are answered, and what with.
 THUMBPRINTS = {"www.example.com": "THUMBPRINT-OF-WWW", "shop.example.com": "THUMBPRINT-OF-SHOP"}
@@ -28,7 +29,7 @@ Facts = dict[str, Any]
 def answerer(fault: str) -> Iterator[Facts]:
     """The server for challenges."""
     kind, options = faults.ANSWERERS.get(fault, (Answerer, {}))
-    with closing(kind("127.0.0.1", 0, THUMBPRINTS.get, **options)) as server:
+    with closing(kind("127.0.0.1", 0, by_hostname(THUMBPRINTS), **options)) as server:
         server.start()
         yield {"host": "127.0.0.1", "port": server.port}
 
