@@ -143,3 +143,13 @@ def test_a_replica_that_stops_gives_the_lease_up(clock):
     assert second.is_leader()
     assert not first.is_leader()
     assert clock.value == 1000.0
+
+
+def test_a_replica_whose_thread_has_ended_is_told_from_one_that_works():
+    server = Server()
+    made = replica(server, "a")
+    assert not made.is_alive()
+    made.start()
+    assert made.is_alive()
+    made.stop()
+    assert not made.is_alive()

@@ -62,6 +62,10 @@ class Leadership:
         """Begin to apply for Leases."""
         self._thread.start()
 
+    def is_alive(self) -> bool:
+        """Whether the thread goes on."""
+        return self._thread.is_alive()
+
     def holds(self, shard: int) -> bool:
         """Whether this replica may work on a shard now. False also when its Lease could not be renewed in time."""
         now = time.monotonic()

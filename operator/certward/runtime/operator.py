@@ -333,7 +333,7 @@ class Operator:
 
     def _problem(self) -> str:
         """What only a restart can mend; the API server or a CA being away is not."""
-        threads = (self._keeper, self._reconciler, self._account_care)
+        threads = (self._lease, self._keeper, self._reconciler, self._account_care)
         if self._is_started and not all(thread.is_alive() for thread in threads):
             return "a thread has died"
         return ""
