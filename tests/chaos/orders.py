@@ -36,7 +36,8 @@ def judge(orders: list[Order], record: Record) -> Judged:
     """Compare orders with what was asked for, taken away, due, or spoilt.
 
     One that ended without a certificate may be followed by another where there was trouble in between, once for each
-    trouble. All others need a cause, or an older certificate that is due. An order uses up all causes before it.
+    trouble. All others need a cause, or an older certificate that is due. An order uses up all causes that are known
+    when it is placed, and one at least.
     """
     causes: defaultdict[str, list[Cause]] = defaultdict(list)
     with record.lock:
@@ -65,7 +66,10 @@ def _reason(
 ) -> str:
     open_causes = [one for one in causes if one.at <= order.at]
     if open_causes:
-        causes[:] = [one for one in causes if one.at > order.at]
+        unseen = [one for one in open_causes if one.may_be_unseen(order.at)]
+        is_for_another = len(unseen) < len(open_causes)
+        left = unseen if is_for_another else unseen[1:]
+        causes[:] = [*left, *(one for one in causes if one.at > order.at)]
         if any(one.inherits for one in open_causes):
             # An order of a new owner is given up where the CA holds what the former one has proven: once for each such
             # proof. Each certificate may have left one.

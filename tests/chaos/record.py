@@ -15,6 +15,8 @@ BOUND = 100.0
 MOST = 300.0
 #: Seconds that clients are given to see what has just come back.
 GRACE = 2.0
+#: Seconds after which operators have seen what was done: watches lag by up to six.
+UNSEEN = 8.0
 
 
 @dataclass
@@ -60,14 +62,27 @@ class Window:
         return self.subject in ("*", subject) and begun <= last and ended >= self.begun
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cause:
-    """A reason for one order: what was asked of a hostname, or taken from it. `inherits`: of a former owner."""
+    """A reason for one order: what was asked of a hostname, or taken from it.
+
+    Attributes:
+        hostname: of which.
+        why: in words.
+        at: when it was begun.
+        inherits: the hostname had a former owner.
+        done_at: when the API server had taken it, where that is known.
+    """
 
     hostname: str
     why: str
     at: float
     inherits: bool = False
+    done_at: float | None = None
+
+    def may_be_unseen(self, at: float) -> bool:
+        """Whether an order that was placed at this moment may know nothing of it, so that another one has to follow."""
+        return at < (self.done_at or self.at) + UNSEEN
 
 
 @dataclass
@@ -106,10 +121,12 @@ class Record:
             self.windows.append(window)
         return window
 
-    def cause(self, hostname: str, why: str, *, inherits: bool = False) -> None:
+    def cause(self, hostname: str, why: str, *, inherits: bool = False) -> Cause:
         """From now on one order for a hostname is right."""
+        found = Cause(hostname, why, time.time(), inherits)
         with self.lock:
-            self.causes.append(Cause(hostname, why, time.time(), inherits))
+            self.causes.append(found)
+        return found
 
     @contextmanager
     def trouble(self, kind: str) -> Iterator[None]:

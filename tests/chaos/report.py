@@ -60,6 +60,7 @@ def facts(outcome: Outcome) -> dict[str, Any]:
             {"kind": one.kind, "target": one.target, "at": one.at, "healed": one.healed, "recovered": one.recovered}
             for one in record.faults
         ],
+        "causes": [{"host": one.hostname, "why": one.why, "at": one.at, "done": one.done_at} for one in record.causes],
     }
 
 

@@ -49,13 +49,16 @@ RIGHT = {
     "another after one that the CA ended": ([order(1, chain=b"", is_ended=True), order(60)], record(0)),
     "another whose answer was lost": ([order(1, chain=b"", is_lost=True), order(3)], record(0)),
     "a renewal after half of the life": ([order(0), order(46 * DAY)], record(-1)),
+    "two asked for in a row, of which the first order knew one": ([order(3), order(4)], record(0, 1)),
+    "one asked for long before and one that is not known yet": ([order(20), order(21)], record(0, 19)),
     "a cause that comes while an order is open": ([order(1), order(5)], record(0, 2)),
 }
 WRONG = {
     "one that nothing asked for": ([order(1)], record()),
     "one before its cause": ([order(1)], record(2)),
     "two for one cause": ([order(1), order(2)], record(0)),
-    "two for two causes that the first has answered": ([order(3), order(4)], record(0, 1)),
+    "two for two causes that the first has answered": ([order(13), order(14)], record(0, 1)),
+    "three for two asked for in a row": ([order(3), order(4), order(5)], record(0, 1)),
     "another where nothing was amiss": ([order(1, chain=b""), order(5)], record(0, troubles=((7, 8),))),
     "two more for one crash": (
         [order(1, chain=b""), order(4, chain=b""), order(5)],

@@ -241,5 +241,6 @@ class World:
 
     def refresh(self, host: Host, why: str = "asked for") -> None:
         """Ask for another certificate; the cause is noted first."""
-        self.record.cause(host.hostname, why)
+        cause = self.record.cause(host.hostname, why)
         self.patch_domain(host, {"metadata": {"annotations": {"certward.dev/refresh": f"{time.time():.3f}"}}})
+        cause.done_at = time.time()
