@@ -28,6 +28,7 @@ class BoundCA(ScriptedCA):
         tells: who is told about accounts by newAccount.
         shows: whether an account can be asked for itself by who has its key.
         drops: how many of the next answers to keyChange get lost.
+        is_busy: newAccount is for nobody, for ten minutes.
     """
 
     def __init__(self, tells):
@@ -36,6 +37,7 @@ class BoundCA(ScriptedCA):
         self.tells = tells
         self.shows = True
         self.drops = 0
+        self.is_busy = False
         self._public = {}
         self._bound = set()
         status, directory, _ = self.replies["/directory"][0]
@@ -50,6 +52,8 @@ class BoundCA(ScriptedCA):
         return self.seen.count(("POST", path))
 
     def _new_account(self, body):
+        if self.is_busy:
+            return 429, {"type": f"{PROBLEM}rateLimited"}, {"Retry-After": "600"}
         key, payload = self._opened(body)
         asked, print_ = json.loads(payload), _thumbprint(key)
         known = next((url for url, one in self.keys.items() if one == print_), "")

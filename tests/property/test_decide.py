@@ -319,14 +319,16 @@ def test_a_status_that_was_written_is_written_the_same_again(seen, later):
 
 @settings(deadline=None)
 @given(situations())
-def test_https_is_routed_with_a_profile_that_the_key_fits_or_as_clients_were_last_shown(seen):
-    routes = decide(seen, NOW).routes
+def test_https_is_never_routed_with_a_profile_that_the_key_does_not_fit(seen):
+    plan = decide(seen, NOW)
+    routes = plan.routes
     if routes and routes.secret_name:
         of_manual = {one.secret.name: one.secret.facts for one in seen.manual}
-        at_hand = {seen.domain.secret_name: seen.secret.facts, **of_manual}.get(routes.secret_name)
-        is_fit = routes.profile == seen.profile and at_hand and fits(seen.profile, at_hand.key_type)
-        shown = (seen.domain.status.get("certificate") or {}).get("secretName")
-        assert is_fit or (routes.profile == seen.last and (shown in (None, routes.secret_name)))
+        known = {seen.domain.secret_name: seen.secret.facts, **of_manual}[routes.secret_name]
+        is_fit = known and routes.profile and fits(routes.profile, known.key_type)
+        assert routes.profile in (None, seen.profile, seen.last)
+        assert routes.profile is None or is_fit or (plan.serving is None and not seen.is_moving)
+        assert routes.profile == seen.profile or not (known and plan.serving and fits(seen.profile, known.key_type))
     elif routes:
         assert routes.profile is None
         assert not routes.redirect, "a redirect to HTTPS that is not there"

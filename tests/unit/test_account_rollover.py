@@ -212,6 +212,38 @@ def test_where_the_ca_does_not_say_which_key_it_knows_the_account_goes_on_with_t
     silent.assert_changed()
 
 
+def test_a_ca_that_is_busy_when_it_is_asked_again_takes_the_account_from_nobody(silent):
+    silent.fall_silent(is_done=False)
+    silent.look()
+    silent.ca.is_busy = True
+    silent.now.value += 3600
+    silent.look()
+    assert silent.is_used()
+    assert silent.order().status == "ready"
+    assert silent.api.key("next.key")
+
+
+def test_a_ca_that_names_a_time_to_wait_is_not_asked_before(silent):
+    silent.fall_silent(is_done=False)
+    silent.ca.is_busy = True
+    silent.look()
+    asked = silent.ca.asked("/newAccount")
+    silent.look()
+    assert silent.ca.asked("/newAccount") == asked
+    silent.ca.is_busy, silent.ca.shows = False, True
+    silent.now.value += 600
+    silent.look()
+    silent.assert_changed()
+
+
+def test_an_account_that_is_shown_as_nonsense_is_not_told_by_it(silent):
+    silent.fall_silent(is_done=False)
+    silent.ca.says("/account/1", (200, b""))
+    silent.look()
+    assert silent.is_used()
+    assert silent.order().status == "ready"
+
+
 def test_where_the_ca_does_not_say_so_the_new_key_is_not_lost_though_it_is_the_account_s(silent):
     silent.fall_silent(is_done=True)
     next_key = silent.api.key("next.key")

@@ -118,23 +118,33 @@ def test_the_rest_of_the_routes_follows_while_the_host_keeps_its_settings():
     assert decide(again, NOW).status == plan.status
 
 
-def test_it_keeps_the_secret_that_clients_were_last_shown_too():
+def test_another_certificate_of_such_a_key_is_served_with_them():
     other = Manual(ManualSecret("newer", exists=True, facts=facts(8, key_type="ECDSA-P256"), is_trusted=True))
     plan = decide(served(app=app(is_automatic=False, manual_secrets=("newer",)), manual=(other,)), NOW)
     assert plan.routes
-    assert (plan.routes.secret_name, plan.routes.profile) == ("bought", DEFAULT)
+    assert (plan.routes.secret_name, plan.routes.profile) == ("newer", DEFAULT)
+
+
+def test_settings_that_do_not_go_with_the_key_either_are_not_rendered():
+    plan = decide(served(last=LEGACY), NOW)
+    assert plan.routes
+    assert (plan.routes.secret_name, plan.routes.profile) == ("bought", None)
+
+
+@pytest.mark.parametrize(("before", "profile"), [("traefik", DEFAULT), ("other", None)])
+def test_an_expired_one_follows_its_app_where_it_is_and_is_brought_nowhere_else(before, profile):
+    status = dict(served().domain.status) | {"ingressClassName": before}
+    expired = Manual(ManualSecret("bought", exists=True, problem="It has expired."))
+    seen = served(domain=domain(status=status), manual=(expired,), ingress_class="traefik", proof=None)
+    plan = decide(seen, NOW)
+    assert plan.routes
+    assert (plan.routes.secret_name, plan.routes.profile) == ("bought", profile)
 
 
 def test_where_its_settings_are_not_known_nothing_is_touched():
     plan = decide(served(tls_profile="", last=None), NOW)
     assert plan.routes
     assert (plan.routes.secret_name, plan.routes.profile) == ("bought", None)
-
-
-def test_a_host_that_was_never_served_is_routed_without_https():
-    plan = decide(unserved("ECDSA-P256", RSA_ONLY), NOW)
-    assert plan.routes
-    assert (plan.routes.secret_name, plan.routes.redirect, plan.routes.plain) == ("", False, True)
 
 
 @pytest.mark.parametrize("one", profiles.TABLE.values(), ids=label)

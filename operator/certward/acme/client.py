@@ -26,7 +26,7 @@ from certward.errors import ConfigError, IssuerUnusable, OperatorError, RateLimi
 __all__ = ["ExternalAccount", "Issuer", "IssuerSettings"]
 
 #: Seconds before which a directory is not fetched anew for what is not in it.
-DIRECTORY_RENEWAL: Final = 180.0
+DIRECTORY_RENEWAL: Final = 60.0
 
 #: What CAs answer to newAccount with a binding that they do not know or cannot verify (RFC 8555, 7.3.4).
 _REFUSED_BINDING = ("unauthorized", "malformed")
@@ -145,13 +145,12 @@ class Issuer:
         """Whether the CA shows an account to who has this key (RFC 8555, 6.2, 6.3 and 7.1.2); no: not, or to nobody.
 
         Raises:
-            Transient, RateLimited: it could not be asked, or what answers is no CA.
+            Transient, RateLimited: it could not be asked.
         """
         try:
-            shown = self._post(account_url, b"", account_url)
-        except ProblemReply:
+            return bool(self._post(account_url, b"", account_url).json().get("status") == "valid")
+        except (ProblemReply, ValueError):
             return False
-        return self.document(shown).get("status") == "valid"
 
     def change_key(self, new_key_pem: bytes) -> None:
         """Give the account another key (RFC 8555, 7.3.5); this client is of no use afterwards.
@@ -206,7 +205,7 @@ class Issuer:
         return self._directory or self._fetching.run(self._fetch_directory)
 
     def renew_directory(self) -> None:
-        """Fetch the directory anew, unless that was done in the last minutes: a CA may offer more, or less, by now.
+        """Fetch the directory anew, unless that was done in the last minute: a CA may offer more, or less, by now.
 
         Raises:
             Transient, RateLimited: it cannot be had.

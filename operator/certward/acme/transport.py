@@ -195,7 +195,7 @@ class Transport:
                 stream=True,
                 hooks={"response": self._read},
             )
-        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:  # a URL that is none, among others
             self._tally.count(NO_ANSWER)
             raise self._unreachable(error) from error
         self._tally.count(response.status_code)

@@ -82,7 +82,7 @@ def _decide_open(observed: Observed, app: App, now: datetime) -> Plan:
         and (facts is not None or bool(kept))
         and (shown is not None or (bool(observed.domain.status.get("certificate")) and not observed.is_moving))
     )
-    secret_name, profile = _rendered(observed, choice, kept, fits=fits, is_shown=shown is not None)
+    secret_name, profile = _rendered(observed, choice, kept, fits=fits)
     attempts = attempts_of(observed, now)
     is_put_off = not redirects and obstacle is None and _may_put_off_plain(observed, app, attempts, now)
     routes = Routes(
@@ -153,21 +153,18 @@ def _shows_before(observed: Observed, choice: Choice) -> bool:
     return bool(proof and before and proof.fingerprint == before.facts.fingerprint_sha256) and not observed.is_moving
 
 
-def _rendered(
-    observed: Observed, choice: Choice, kept: str, *, fits: bool, is_shown: bool
-) -> tuple[str, Profile | None]:
+def _rendered(observed: Observed, choice: Choice, kept: str, *, fits: bool) -> tuple[str, Profile | None]:
     """The Secret and the profile that the host is served with.
 
-    Where the profile in force cannot be served with the key at hand, they are those that clients were last shown, and
-    only the rest of the routes follows the App. A host that had none is not served over HTTPS.
+    Where the profile in force cannot be served with the key at hand, it is the one that the host was last served with,
+    so that the App is followed in everything else; nothing is touched where that does not go with the key either.
     """
-    secret_name = choice.serving.secret_name if choice.serving else kept
-    if fits or not secret_name:
-        return secret_name, observed.profile if fits else None
-    known = observed.domain.status.get("certificate") or {}
-    if not known and not is_shown:
-        return "", None
-    return str(known.get("secretName") or secret_name), observed.last
+    serving, last = choice.serving, observed.last
+    if serving is None:  # what is not good any more is brought to no other ingress
+        return kept, last if kept and not observed.is_moving else None
+    if fits:
+        return serving.secret_name, observed.profile
+    return serving.secret_name, last if last and profiles.fits(last, serving.facts.key_type) else None
 
 
 def _kept(observed: Observed) -> str:

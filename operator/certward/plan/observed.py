@@ -236,7 +236,7 @@ class Routes:
         secret_name: serve HTTPS with this Secret; empty: no HTTPS.
         redirect: answer plain HTTP with a redirect.
         profile: the TLS settings, when secret_name is set; None: whatever is rendered stays as it is, because
-            the certificate at hand cannot be served with the profile in force, and which it was before is not known.
+            the certificate at hand cannot be served with the profile in force, nor with that of before.
         hsts: header to send with HTTPS; None: none. Clients take it only from a connection that they trust (RFC 6797,
             8.1), so that it need not wait for a proof.
         plain: False: a first certificate is on its way, and the route of plain HTTP may come together with its

@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from certward.acme.client import Issuer
 from certward.config import Config, IssuerConfig
-from certward.errors import Conflict, OperatorError, Rejected, Retryable
+from certward.errors import Conflict, OperatorError, RateLimited, Rejected, Retryable
 from certward.model import keys
 from certward.names import ANNOTATION_ROLLOVER
 from certward.runtime.account_store import Account
@@ -43,6 +44,7 @@ class AccountCare:
         self._looking = threading.Lock()
         self._contact_at: dict[str, float] = {}
         self._doubts: dict[str, tuple[object, float]] = {}
+        self._change_at: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="accounts", daemon=True)
 
     def start(self) -> None:
@@ -90,7 +92,8 @@ class AccountCare:
         is_registered = bool(account.url) and account.directory == configured.directory
         is_wanted = account.next_key_pem or (is_registered and account.is_rollover_wanted)
         if is_wanted and not self._is_put_off(name, account):
-            self._change_key(configured, account)
+            if time.monotonic() >= self._change_at.get(name, 0.0):
+                self._change_key(configured, account)
             return
         self._issuers.gate(name).open()  # as an attempt that was called off has left it
         if (
@@ -114,6 +117,7 @@ class AccountCare:
     def _change_key(self, configured: IssuerConfig, account: Account) -> None:
         """Go on with a change of key from wherever it stands."""
         name, gate = configured.name, self._issuers.gate(configured.name)
+        was_put_off = bool(account.next_key_pem and account.problem)
         if not gate.close(_PATIENCE):
             log.warning("issuer %s: its account is in use, so its key is changed later", name)
             if not account.is_changing:
@@ -127,9 +131,11 @@ class AccountCare:
         try:
             new = self._issuers.client_for(configured, replace(account, key_pem=account.next_key_pem, thumbprint=""))
             problem = self._settle(configured, account, new)
-        except Retryable:
-            raise
         except OperatorError as refusal:
+            if isinstance(refusal, RateLimited):
+                self._change_at[name] = time.monotonic() + (refusal.until - datetime.now(UTC)) / timedelta(seconds=1)
+            if isinstance(refusal, Retryable) and not was_put_off:
+                raise
             self._put_off(configured, account, refusal)
             return
         if problem:
