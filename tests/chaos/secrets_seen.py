@@ -60,7 +60,12 @@ class SecretsSeen:
     def __init__(
         self, cluster: Cluster, hostnames: Mapping[str, str], authorities: list[x509.Certificate], keys: Keys
     ) -> None:
-        self._core = client.CoreV1Api(config.new_client_from_config(str(cluster.state.admin_kubeconfig)))
+        # Without retries: urllib3 would wait for as long as an API server that begins says (Retry-After, up to 30 s a
+        # time), and what happens meanwhile would not be seen.
+        settings = client.Configuration()
+        settings.retries = False
+        config.load_kube_config(str(cluster.state.admin_kubeconfig), client_configuration=settings)
+        self._core = client.CoreV1Api(client.ApiClient(settings))
         self._hostnames, self._authorities, self._keys = hostnames, authorities, keys
         self._held: dict[str, _Held] = {}
         self._retired: dict[str, str] = {}
