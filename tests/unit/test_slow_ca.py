@@ -134,6 +134,14 @@ def test_each_answer_over_one_connection_has_a_limit_of_its_own(ca, issuer):
     assert ca.asked == [["/"] * times + ["/body"]]
 
 
+def test_an_answer_without_a_body_leaves_the_connection_to_the_next(ca, issuer):
+    elsewhere = b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"
+    ca.answers = {"/": (WHOLE, []), "/none": (b"HTTP/1.1 204 No Content\r\n\r\n", []), "/old": (elsewhere, [])}
+    assert issuer.get(f"{ca.url}/none").body == b""
+    assert issuer.get(f"{ca.url}/old").body == BODY
+    assert ca.asked == [["/none", "/old", "/"]]
+
+
 def test_a_proxy_has_no_longer_than_a_ca(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.delenv("no_proxy", raising=False)

@@ -4,6 +4,7 @@
 a rejected nonce only once, and reads bodies of any length.
 """
 
+import io
 import json
 import ssl
 from collections.abc import Mapping
@@ -204,14 +205,14 @@ class Transport:
 
     def _read(self, response: requests.Response, **_: object) -> None:
         """The body of each answer, also of one that leads elsewhere, which requests would read whole."""
+        body = b""
         with response:
-            body = b""
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in response.raw.stream(_CHUNK, decode_content=True):
                 body += chunk
                 if len(body) > MAXIMUM_BODY:
                     self._tally.count(NO_ANSWER)
                     raise self._trouble("sent more than an answer of ACME can hold")
-        response._content = body  # noqa: SLF001 - where requests keeps a body that it has read
+        response.raw = io.BytesIO(body)
 
     def _checked(self, response: requests.Response, url: str) -> Reply:
         retry_after = retry_after_seconds(response.headers.get("Retry-After"), _sent_at(response.headers.get("Date")))
@@ -238,8 +239,7 @@ class Transport:
             )
         if isinstance(error, requests.TooManyRedirects):
             return self._trouble("redirects in circles")
-        # requests names a timeout within a body a lost connection.
-        if isinstance(error, requests.Timeout) or any(isinstance(each, ReadTimeoutError) for each in error.args):
+        if isinstance(error, requests.Timeout | ReadTimeoutError):
             return self._trouble("does not answer in time")
         if isinstance(error, requests.exceptions.ProxyError):
             return self._trouble("cannot be reached through the proxy")
