@@ -171,7 +171,7 @@ class Gatherer:
         return self._secrets.state(domain, now, self._roots_pem) if wants_secret else SecretState()
 
     def _last(self, domain: Domain) -> Profile | None:
-        """The profile that the status remembers; nothing is served beneath the floor, whatever was before."""
+        """The profile that the status remembers, without what is beneath the floor."""
         known = labelled(str((domain.status.get("certificate") or {}).get("tlsProfile") or ""))
         return profiles.cut_to_floor(known, self._config.tls.floor.min_version) if known else None
 

@@ -84,7 +84,9 @@ class Issuers:
             OperatorError: the CA or the API server could not or would not.
         """
         issuer = self._load(name)
-        if not issuer.account_url:  # so the key may have been made just now, here or elsewhere
+        if not issuer.account_url:
+            # The key may be new, and another replica may hold for a moment that there is none: a validation that fails
+            # for that costs a minute. This wait comes once for an account, in a worker's thread, and holds no lock.
             time.sleep(max(0.0, self._loaded_at[name] + NO_KEY_SECONDS - time.monotonic()))
         url = issuer.ensure_account()  # another one than before where the CA had lost the account
         if self._registered.get(name) != url:
